@@ -1,0 +1,202 @@
+"""The frozen records every floor above the store speaks in.
+
+Units, everywhere: money in integer micro-dollars, sizes in bytes, durations and windows in nanoseconds where
+the name ends in `_ns` and seconds where it ends in `_s`, wall-clock moments as UTC nanoseconds since 1970
+(`*_utc`), ledger moments (`*_at`) on the ledger's own clock (see `clock.py`), which never runs backwards.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Outcome(StrEnum):
+    """How a call ended. `PENDING` is the only one that changes later."""
+
+    PENDING = "pending"
+    OK = "ok"
+    ERROR = "error"  # a JSON-RPC error, or a result with isError
+    REFUSED = "refused"  # by us; the other side never saw it
+    CANCELLED = "cancelled"  # by the client, or by a lock that ended it in flight
+    TIMED_OUT = "timed out"  # the session ended before an answer came
+    VIOLATION = "violation"  # a frame that broke the rules of the wire; dropped and recorded
+
+
+class Dimension(StrEnum):
+    """What a limit bounds."""
+
+    CALLS = "calls"
+    TOKENS = "tokens"
+    COST = "cost"
+
+
+class Call(msgspec.Struct, gc=False):
+    """One request on a session, filled in as it proceeds. The only mutable record: relay threads own it
+    until it is handed to the recorder for the last time."""
+
+    n: int  # 1, 2, 3 … within the session
+    method: str
+    tool: str = ""  # params.name of a tools/call, prompts/get; "@sampling" for a sampling request
+    from_server: bool = False  # a server-to-client request
+    protected: bool = False
+    started_utc: int = 0
+    started_ns: int = 0  # time.monotonic_ns()
+    duration_ns: int | None = None
+    arguments: bytes = b""  # the params as sent (raw JSON); cut to a preview when recorded
+    result: bytes = b""  # the result or error as received (raw JSON)
+    arguments_bytes: int = 0
+    result_bytes: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    charged_tokens: int = 0  # what the ledger already holds for this call
+    charged_cost: int = 0
+    charged: bool = False  # counted against the limits (calls + 1)
+    tokens_method: str = ""
+    cost: int = 0
+    outcome: str = "pending"
+    code: str = ""  # of a refusal: locked, panic, calls, tokens, cost, quarantined …; or a JSON-RPC error code
+    note: str = ""  # why it was refused, what the violation was
+    flags: str = ""  # comma separated: unlisted, late, would-lock:<limit>, retry
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most `maximum` of `dimension` in any `window_s` seconds over the protected calls that match `scope`.
+
+    calls and tokens are counts, cost is micro-dollars. A maximum of 0 blocks everything in its scope.
+    """
+
+    dimension: Dimension
+    maximum: int
+    window_s: int
+    scope: str = "*/*"
+
+    @property
+    def key(self) -> str:
+        """Stable name of this limit: `calls/60s` or `calls/60s@github/*`."""
+        name = f"{self.dimension}/{self.window_s}s"
+        return name if self.scope == "*/*" else f"{name}@{self.scope}"
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """A limit with what has been used of it in its window."""
+
+    limit: Limit
+    used: int
+
+    @property
+    def percent(self) -> float:
+        """Share used, in percent; 100 for a limit of 0. May exceed 100."""
+        return 100.0 if self.limit.maximum == 0 else 100.0 * self.used / self.limit.maximum
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """The lock. `locked` False leaves every other field at its default."""
+
+    locked: bool = False
+    code: str = ""  # panic | calls | tokens | cost
+    reason: str = ""
+    by: str = ""  # "mcpwatch", or the person's way: "screen", "command line"
+    since_utc: int = 0
+    refused: int = 0  # calls refused since the lock
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """All that decides about a call besides what was used: one consistent read of the state file."""
+
+    armed: bool = False
+    strict: bool = False
+    lock: Lock = Lock()
+    limits: tuple[Limit, ...] = ()
+    protect: tuple[str, ...] = ("*/*",)
+    exempt: tuple[str, ...] = ()
+    call_cap_tokens: int | None = None  # one call above this is refused alone
+    call_cap_cost: int | None = None
+    has_password: bool = False
+    epoch_at: int = 0  # windows count from here
+    version: int = 0  # changes with every change of anything above
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One client ⇄ server conversation."""
+
+    id: int
+    server: str
+    transport: str  # "stdio" | "http"
+    pid: int  # of the guard or gateway
+    command: str  # for display only
+    client_name: str
+    client_version: str
+    protocol: str  # the protocol revision both ends settled on, "" before
+    started_utc: int
+    ended_utc: int | None
+    exit_code: int | None
+
+
+class CallRow(msgspec.Struct, frozen=True):
+    """One call as the screen and the log see it."""
+
+    id: int  # unique over all sessions; grows within a session
+    rev: int  # grows with every write: ask for rows with rev > the last one seen
+    session: int
+    server: str
+    client_name: str
+    client_version: str
+    protocol: str
+    method: str
+    tool: str
+    from_server: bool
+    protected: bool
+    started_utc: int
+    duration_ns: int | None
+    arguments_bytes: int
+    result_bytes: int
+    tokens_in: int
+    tokens_out: int
+    tokens_method: str
+    cost: int
+    outcome: str
+    code: str
+    note: str
+    flags: str
+    arguments: str  # preview, secrets masked
+    result: str
+
+
+class ToolRow(msgspec.Struct, frozen=True):
+    """One definition a server lists (or that was called without being listed), with what it was used for."""
+
+    server: str
+    kind: str  # tool | prompt | resource | template | instructions
+    name: str
+    fingerprint: str  # "" when called without ever being listed
+    listed: bool  # still on the server's list
+    score: float | None  # None: unscanned
+    review: str  # "" | approved | blocked | changed | quarantined
+    calls: int
+    errors: int
+    refused: int
+    tokens: int
+    cost: int
+    last_utc: int | None
+    last_outcome: str
+    p95_ns: int | None
+    definition_tokens: int
+    protected: bool
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    """One thing somebody did to the protection, or that the protection did by itself."""
+
+    seq: int
+    utc: int
+    actor: str
+    action: str  # lock, unlock, unlock-failed, arm, observe, limit, protect, exempt, password, approve, block …
+    detail: str
+
+
+def to_builtins(record: Any) -> Any:
+    """Plain dicts and lists of a record, for `--json`."""
+    return msgspec.to_builtins(record, str_keys=True)
