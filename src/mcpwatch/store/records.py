@@ -182,7 +182,6 @@ class ToolRow(msgspec.Struct, frozen=True):
     cost: int
     last_utc: int | None
     last_outcome: str
-    p95_ns: int | None
     definition_tokens: int
     protected: bool
 
