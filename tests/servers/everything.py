@@ -64,9 +64,7 @@ def text(value: str, **more: Any) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=value)], **more)
 
 
-def tool(
-    description: str, output: dict[str, Any] | None = None, **properties: str
-) -> Callable[[Handler], Handler]:
+def tool(description: str, output: dict[str, Any] | None = None, **properties: str) -> Callable[[Handler], Handler]:
     """Register a handler as a tool whose arguments are `properties` (name to JSON type)."""
 
     def register(handler: Handler) -> Handler:
@@ -76,9 +74,7 @@ def tool(
             "properties": {key: {"type": kind} for key, kind in properties.items()},
             "required": list(properties),
         }
-        definitions[name] = types.Tool(
-            name=name, description=description, input_schema=schema, output_schema=output
-        )
+        definitions[name] = types.Tool(name=name, description=description, input_schema=schema, output_schema=output)
         handlers[name] = handler
         return handler
 
@@ -173,9 +169,7 @@ async def tool_length(ctx: Context, params: Call) -> Outcome:
 
 @tool("Send a log message.", level="string", message="string")
 async def tool_log(ctx: Context, params: Call) -> Outcome:
-    await ctx.session.send_log_message(
-        params.arguments["level"], {"said": params.arguments["message"]}, "everything"
-    )
+    await ctx.session.send_log_message(params.arguments["level"], {"said": params.arguments["message"]}, "everything")
     return text("logged")
 
 
@@ -212,9 +206,7 @@ async def tool_observed(ctx: Context, params: Call) -> Outcome:
 
 def ask_model(prompt: str) -> types.CreateMessageRequest:
     message = types.SamplingMessage(role="user", content=types.TextContent(text=prompt))
-    return types.CreateMessageRequest(
-        params=types.CreateMessageRequestParams(messages=[message], max_tokens=50)
-    )
+    return types.CreateMessageRequest(params=types.CreateMessageRequestParams(messages=[message], max_tokens=50))
 
 
 def ask_user(question: str) -> types.ElicitRequest:
@@ -294,9 +286,7 @@ async def call_tool(ctx: Context, params: Call) -> Outcome:
 async def list_resources(ctx: Context, params: Any) -> types.ListResourcesResult:
     return types.ListResourcesResult(
         resources=[
-            types.Resource(
-                name="one", uri="memo://one", mime_type="text/plain", description="The first memo."
-            ),
+            types.Resource(name="one", uri="memo://one", mime_type="text/plain", description="The first memo."),
             types.Resource(name="pixel", uri="memo://pixel", mime_type="image/png", size=70),
         ]
     )

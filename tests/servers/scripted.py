@@ -20,8 +20,9 @@ def emitted(message: Any) -> list[bytes]:
         return [json.dumps(answers).encode()] if answers else []
     if not isinstance(message, dict) or "method" not in message:
         return []
-    meta = (message.get("params") or {}).get("_meta") or {}
-    if "test/emit" in meta:
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    if meta and "test/emit" in meta:
         return [frame.encode("latin-1") for frame in meta["test/emit"]]
     if "id" in message:
         return [json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {}}).encode()]

@@ -13,9 +13,7 @@ from mcp.client.stdio import stdio_client
 ERAS = ("2025-11-25", "2026-07-28")
 
 
-def sdk_client(
-    command: Sequence[str], era: str, *, env: Mapping[str, str], errlog: TextIO, **options: Any
-) -> Client:
+def sdk_client(command: Sequence[str], era: str, *, env: Mapping[str, str], errlog: TextIO, **options: Any) -> Client:
     """A client that speaks `era` to `command`, or negotiates when `era` is `auto`; `options` are `Client`'s.
 
     `env` is added to the few variables the SDK passes on by itself; stderr goes to `errlog`.
