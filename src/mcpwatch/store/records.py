@@ -37,8 +37,8 @@ class Call(msgspec.Struct, gc=False):
     """One request on a session, filled in as it proceeds. The only mutable record: relay threads own it
     until it is handed to the recorder for the last time."""
 
-    n: int  # 1, 2, 3 … within the session
     method: str
+    n: int = 0  # 1, 2, 3 … within the session, given by the gate
     tool: str = ""  # params.name of a tools/call, prompts/get; "@sampling" for a sampling request
     from_server: bool = False  # a server-to-client request
     protected: bool = False
@@ -55,10 +55,13 @@ class Call(msgspec.Struct, gc=False):
     charged_cost: int = 0
     charged: bool = False  # counted against the limits (calls + 1)
     tokens_method: str = ""
+    measured: bool = False  # the answer's tokens are in tokens_out
+    counted: bool = False  # in the tool's running figures
     cost: int = 0
     outcome: str = "pending"
     code: str = ""  # of a refusal: locked, panic, calls, tokens, cost, quarantined …; or a JSON-RPC error code
     note: str = ""  # why it was refused, what the violation was
+    lock_utc: int = 0  # refused under the lock made at this time, and to be counted there
     flags: str = ""  # comma separated: unlisted, late, would-lock:<limit>, retry
 
 

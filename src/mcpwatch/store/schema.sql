@@ -19,6 +19,7 @@ CREATE TABLE state (
     password_hash TEXT,
     failures INTEGER NOT NULL DEFAULT 0,
     blocked_until_at INTEGER NOT NULL DEFAULT 0,
+    pruned_utc INTEGER NOT NULL DEFAULT 0,
     CHECK (armed IN (0, 1) AND locked IN (0, 1) AND strict IN (0, 1)),
     CHECK ((locked = 1 AND lock_code <> '' AND lock_reason <> '' AND lock_utc > 0)
         OR (locked = 0 AND lock_code = '' AND lock_reason = '' AND lock_utc = 0))
@@ -144,7 +145,7 @@ CREATE TABLE listings (
     PRIMARY KEY (server, kind, name, fingerprint)
 ) WITHOUT ROWID;
 
--- One verdict per exact text, producer and the version of what judged it.
+-- The newest verdict of each producer on one exact text of one server.
 CREATE TABLE verdicts (
     fingerprint TEXT NOT NULL,
     server TEXT NOT NULL,
@@ -156,7 +157,7 @@ CREATE TABLE verdicts (
     error TEXT NOT NULL DEFAULT '',
     tokens INTEGER NOT NULL DEFAULT 0,
     utc INTEGER NOT NULL,
-    PRIMARY KEY (fingerprint, server, producer, version)
+    PRIMARY KEY (fingerprint, server, producer)
 ) WITHOUT ROWID;
 
 -- What a person decided about exactly one text of one server.

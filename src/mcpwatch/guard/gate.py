@@ -1,0 +1,259 @@
+"""What a relay talks to: one gate a session. It never raises, and never waits before the first gated call."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mcpwatch.guard import refusal
+from mcpwatch.guard.breaker import Breaker
+from mcpwatch.guard.refusal import Refusal
+from mcpwatch.meter.prices import PriceBook
+from mcpwatch.meter.tokens import estimate_content
+from mcpwatch.store import config as configuration
+from mcpwatch.store.database import StateError
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.recorder import RETRY_S, Recorder
+from mcpwatch.store.records import Call, Outcome
+from mcpwatch.store.retention import Retention
+from mcpwatch.store.transaction import Transaction
+
+OPEN_DEADLINE_S = 10.0  # a first gated call waits this long for the state file
+WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
+KEPT_BYTES = 8192  # of a body while it waits to be recorded; longer ones are measured at once and cut
+
+
+class Gate:
+    """The guard of one session with one server.
+
+    `on_lock(refusal)` is called from a thread of the gate, again and again every 50 ms, while the lock is on and
+    admitted protected calls are still open.
+    """
+
+    def __init__(
+        self,
+        *,
+        server: str,
+        transport: str,
+        command: str,
+        on_lock: Callable[[Refusal], None],
+        state: Path | None = None,
+    ) -> None:
+        self._server = server
+        self._on_lock = on_lock
+        self._state = state
+        self._numbers = itertools.count(1)
+        self._ready = threading.Event()
+        self._stop = threading.Event()
+        self._watching: threading.Thread | None = None
+        self._busy = threading.Event()
+        self._open: set[int] = set()  # numbers of admitted protected calls without an answer
+        self._breaker: Breaker | None = None
+        self._ledger: Ledger | None = None
+        self._problem: StateError | None = None
+        self._tried = 0.0
+        self._opening = threading.Lock()
+        self._prices = PriceBook()
+        self._keep = KEPT_BYTES
+        self._recorder = Recorder(
+            server=server,
+            transport=transport,
+            pid=os.getpid(),
+            command=command,
+            measure=self._measure,
+            settle=self._settle,
+            on_state=self._state_changed,
+        )
+        threading.Thread(target=self._start, name="mcpwatch-open", daemon=True).start()
+
+    # -- what the relay reports ------------------------------------------------------------------------
+
+    def began(self, call: Call) -> None:
+        """A request that is not gated: recorded as pending."""
+        self._stamp(call)
+        self._recorder.put(call)
+
+    def admit(self, call: Call) -> Refusal | None:
+        """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
+        self._stamp(call)
+        refused = self._decide(call)
+        if refused is None:
+            if call.protected:
+                self._open.add(call.n)
+                self._watch()
+        else:
+            call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
+        self._recorder.put(call)
+        return refused
+
+    def ended(self, call: Call) -> None:
+        """A call that began or was admitted has its outcome. Once for each."""
+        self._open.discard(call.n)
+        if call.duration_ns is None:
+            call.duration_ns = time.monotonic_ns() - call.started_ns
+        self._cut(call)
+        if call.protected and self._breaker is not None:
+            self._breaker.owe(call)
+        self._recorder.put(call)
+
+    def late(self, call: Call, result: bytes) -> None:
+        """An answer came after the call was ended by a lock: recorded, not passed on."""
+        call.result, call.result_bytes = result, len(result)
+        call.flags = ",".join(filter(None, (call.flags, "late")))
+        self._cut(call)
+        if call.protected and self._breaker is not None:
+            self._breaker.owe(call)
+        self._recorder.put(call)
+
+    def violation(self, note: str, frame: bytes, *, from_server: bool) -> None:
+        """A frame that broke the rules of the wire and was not passed on."""
+        self._note("(violation)", note, frame, from_server=from_server)
+
+    def stray(self, line: bytes) -> None:
+        """A line on the server's stdout that is no JSON-RPC frame."""
+        self._note("(stray output)", "not a JSON-RPC frame; not passed on", line, from_server=True)
+
+    def identify(self, *, client_name: str = "", client_version: str = "", protocol: str = "") -> None:
+        """Who is talking, and in which protocol revision."""
+        self._recorder.identify(client_name=client_name, client_version=client_version, protocol=protocol)
+
+    def close(self, exit_code: int | None) -> None:
+        """Write what is left and end the session."""
+        self._stop.set()
+        self._busy.set()
+        self._ready.wait(OPEN_DEADLINE_S)
+        self._recorder.close(exit_code)
+
+    # -- deciding --------------------------------------------------------------------------------------
+
+    def _decide(self, call: Call) -> Refusal | None:
+        name = f"{self._server}/{call.tool}"
+        self._ready.wait(OPEN_DEADLINE_S)
+        problem: StateError | str = "it could not be opened in time"
+        try:
+            if self._breaker is None or self._problem is not None:
+                self._reopen()
+            if self._breaker is not None and self._problem is None:
+                return self._breaker.admit(call)
+            problem = self._problem or problem
+        except StateError as error:
+            self._problem = problem = error
+        call.protected = self._breaker.protected(call.tool) if self._breaker is not None else True
+        return refusal.state_broken(name, str(problem)) if call.protected else None
+
+    # -- opening ---------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        try:
+            config = configuration.load()
+            self._prices = PriceBook.from_config(config.default_price_per_1k, config.prices)
+        except (configuration.ConfigError, ValueError) as error:
+            config = configuration.Config()
+            self._recorder.warn(f"configuration not used: {error}")
+        if config.record == "full":
+            self._keep = config.max_frame_mb << 20
+        self._reopen()
+        self._recorder.start(
+            record=config.record,
+            retention=Retention(days=config.retention_days, megabytes=config.retention_mb),
+            path=self._state,
+        )
+        self._ready.set()
+
+    def _reopen(self) -> None:
+        """Open the state file, at most once a second while it fails."""
+        with self._opening:
+            now = time.monotonic()
+            if self._tried and now - self._tried < RETRY_S:
+                return
+            self._tried = now
+            try:
+                if self._ledger is not None:
+                    self._ledger.close()
+                self._ledger = Ledger.open(self._state)
+                owed = self._breaker
+                self._breaker = Breaker(self._server, self._ledger, self._measure)
+                self._breaker.policy()
+                if owed is not None:
+                    self._breaker.inherit(owed)
+                self._problem = None
+            except StateError as error:
+                self._problem = error
+
+    def _state_changed(self, error: StateError | None) -> None:
+        """The recorder's word on the state file. Its failure is everyone's; its success clears only its own."""
+        if error is not None:
+            self._problem = error
+            self._tried = 0.0
+
+    # -- measuring -------------------------------------------------------------------------------------
+
+    def _measure(self, call: Call) -> None:
+        """Fill in tokens and cost of what is known so far."""
+        retry = "retry" in call.flags
+        if not call.tokens_method:
+            found = estimate_content(call.arguments)
+            call.tokens_in, call.tokens_method = 0 if retry else found.tokens, found.method
+        if not call.measured and call.result_bytes:
+            call.measured = True
+            call.tokens_out = estimate_content(call.result).tokens
+        call.cost = self._prices.cost(self._server, call.tool, call.tokens_in, call.tokens_out, 0 if retry else 1)
+
+    def _cut(self, call: Call) -> None:
+        """Long bodies are measured now and cut, so that what waits for the disk stays small."""
+        if len(call.arguments) > self._keep or len(call.result) > self._keep:
+            self._measure(call)
+            call.arguments, call.result = call.arguments[: self._keep], call.result[: self._keep]
+
+    def _settle(self, tx: Transaction) -> None:
+        if self._breaker is not None:
+            self._breaker.settle(tx)
+
+    # -- the watch -------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        if self._watching is None:
+            self._watching = threading.Thread(target=self._look, name="mcpwatch-watch", daemon=True)
+            self._watching.start()
+        if not self._busy.is_set():
+            self._busy.set()
+
+    def _look(self) -> None:
+        while not self._stop.is_set():
+            self._busy.wait()
+            if not self._open:
+                self._busy.clear()
+                if self._open:  # one came between the look and the clearing
+                    self._busy.set()
+                continue
+            if self._stop.wait(WATCH_S):
+                return
+            breaker = self._breaker
+            if breaker is None or not self._open:
+                continue
+            try:
+                lock = breaker.policy().lock
+            except StateError as error:
+                self._problem = error
+                continue
+            if lock.locked:
+                self._on_lock(refusal.locked(lock, f"a call to {self._server}"))
+
+    def _stamp(self, call: Call) -> None:
+        call.n = next(self._numbers)
+        call.started_utc = time.time_ns()
+        call.started_ns = time.monotonic_ns()
+
+    def _note(self, method: str, note: str, frame: bytes, *, from_server: bool) -> None:
+        call = Call(method=method, from_server=from_server, note=note, outcome=Outcome.VIOLATION, duration_ns=0)
+        body = frame[: self._keep]
+        if from_server:
+            call.result, call.result_bytes = body, len(frame)
+        else:
+            call.arguments, call.arguments_bytes = body, len(frame)
+        self._stamp(call)
+        self._recorder.put(call)

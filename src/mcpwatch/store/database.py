@@ -1,0 +1,156 @@
+"""Opening the state file: folder and file modes, WAL, schema version, and write transactions that wait well."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+BUSY_DEADLINE_S = 5.0  # a writer that cannot get its turn in this time has failed
+_SCHEMA = Path(__file__).with_name("schema.sql")
+_APPLICATION_ID = 0x6D637077  # "mcpw"
+
+# Writers of one process take turns here, so that they never spin on SQLite's own lock against each other.
+WRITE_TURN = threading.RLock()
+
+
+class StateError(Exception):
+    """The state file cannot be read, written or trusted. The text is one line and says what to do."""
+
+
+def describe(error: sqlite3.Error, path: Path) -> StateError:
+    """What a SQLite error means to the person whose state file it is."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        hint = "it is damaged; move it away (`mcpwatch doctor` shows how) and start again"
+    elif code == sqlite3.SQLITE_FULL:
+        hint = "the disk is full; free some space"
+    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        hint = "it cannot be opened for writing; check its owner and mode"
+    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        hint = "another program holds it; close what else has it open"
+    else:
+        hint = "run `mcpwatch doctor`"
+    return StateError(f"state file {path}: {error}; {hint}")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the state file for a guard, making and migrating it if need be. Raises StateError."""
+    try:
+        _make_private(path)
+        db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    except OSError as error:
+        raise StateError(f"state file {path}: {error.strerror or error}; check its folder") from error
+    except sqlite3.Error as error:
+        raise describe(error, path) from error
+    try:
+        patiently(lambda: _prepare(db, path))
+    except sqlite3.Error as error:
+        db.close()
+        raise describe(error, path) from error
+    except StateError:
+        db.close()
+        raise
+    return db
+
+
+def _make_private(path: Path) -> None:
+    """A 0700 folder and a 0600 file, made before SQLite would make them readable to others."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        if os.name == "posix":
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise StateError(f"state file {path} is not a regular file; move it away")
+            if status.st_uid != os.geteuid() and os.geteuid() != 0:
+                raise StateError(f"state file {path} belongs to another user; set MCPWATCH_STATE elsewhere")
+            if status.st_mode & 0o077:
+                os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise StateError(f"state file {path} was written by a newer mcpwatch; upgrade this one")
+    if version < SCHEMA_VERSION:
+        if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StateError(f"state file {path} is a database of another program; set MCPWATCH_STATE elsewhere")
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("PRAGMA journal_mode = WAL")
+        _migrate(db)
+    elif db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+        raise StateError(f"state file {path} is not a file of mcpwatch; set MCPWATCH_STATE elsewhere")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA cache_size = -2000")
+    db.execute("PRAGMA temp_store = MEMORY")
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] < 1:
+            for statement in _statements(_SCHEMA.read_text("utf-8")):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one: executescript would end our transaction."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+def _busy(error: sqlite3.OperationalError) -> bool:
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """`work()`, tried again while another process holds the file, in short steps up to the deadline
+    (SQLite's own busy handler sleeps at least 1 ms)."""
+    deadline = 0.0
+    pause = 0.00005
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            now = time.monotonic()
+            deadline = deadline or now + BUSY_DEADLINE_S
+            if not _busy(error) or now > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.005)
+
+
+@contextmanager
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """A write transaction, alone in this process and on this file."""
+    with WRITE_TURN:
+        patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise

@@ -1,0 +1,149 @@
+"""The state file as guards and commands use it: synchronous, one connection, safe to share between threads."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from mcpwatch.store import charges, queries
+from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
+from mcpwatch.store.database import StateError, connect, describe, patiently, writing
+from mcpwatch.store.paths import state_file
+from mcpwatch.store.records import AuditRow, CallRow, Policy, Session, Usage
+from mcpwatch.store.transaction import Transaction, read_policy
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """Every method raises StateError when the file cannot be read or written."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, clock: LedgerClock) -> None:
+        self.path = path
+        self.clock = clock
+        self._db = db
+        self._mutex = threading.RLock()
+        self._inode = path.stat().st_ino
+
+    @classmethod
+    def open(cls, path: Path | None = None, *, time_source: TimeSource = SYSTEM_TIME) -> Ledger:
+        """Open the state file, making it if need be. Raises StateError."""
+        path = path or state_file()
+        db = connect(path)
+        clock = LedgerClock(time_source)
+        try:
+            with writing(db):
+                clock.join(db)
+            return cls(db, path, clock)
+        except sqlite3.Error as error:
+            db.close()
+            raise describe(error, path) from error
+
+    def close(self) -> None:
+        """Close the connection. Safe to call twice."""
+        with self._mutex:
+            self._db.close()
+
+    def replaced(self) -> bool:
+        """Whether the path now names another file, or none: this one is no longer what others see."""
+        try:
+            return self.path.stat().st_ino != self._inode
+        except OSError:
+            return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One write transaction; rolled back when the block raises."""
+        with self._mutex, self._translated():
+            tx: Transaction | None = None
+            try:
+                with writing(self._db):
+                    tx = Transaction(self._db, self.clock)
+                    yield tx
+            except BaseException:
+                for undo in reversed(tx.on_rollback if tx else []):
+                    undo()
+                raise
+
+    def give_back(self) -> None:
+        """Return free pages to the file system, outside any transaction."""
+        self._read(lambda db: db.execute("PRAGMA incremental_vacuum(2000)").fetchall())
+
+    def data_version(self) -> int:
+        """Changes when another connection has committed anything (4 µs)."""
+        version: int = self._read(lambda db: db.execute("PRAGMA data_version").fetchone()[0])
+        return version
+
+    def policy(self) -> Policy:
+        """The whole policy, one consistent read."""
+        return self._snapshot(read_policy)
+
+    def usages(self) -> tuple[Usage, ...]:
+        """Every limit with what its window holds, in the order in which they are checked."""
+
+        def read(db: sqlite3.Connection) -> tuple[Usage, ...]:
+            policy, now = read_policy(db), self.clock.now()
+            return tuple(Usage(x, charges.used(db, x, now, policy.epoch_at)) for x in policy.limits)
+
+        return self._snapshot(read)
+
+    def throttle(self) -> tuple[int, int]:
+        """(failed attempts in a row, nanoseconds until the next attempt is taken)."""
+        failures, until = self._read(lambda db: db.execute("SELECT failures, blocked_until_at FROM state").fetchone())
+        return failures, max(0, until - self.clock.now())
+
+    def calls_since(
+        self, rev: int, limit: int = 500, *, server: str | None = None, tool: str | None = None
+    ) -> list[CallRow]:
+        """Calls written after `rev`, oldest first."""
+        return self._calls(queries.CALLS_SINCE, rev=rev, limit=limit, server=server, tool=tool)
+
+    def latest_calls(self, limit: int, *, server: str | None = None, tool: str | None = None) -> list[CallRow]:
+        """The newest calls, oldest first."""
+        return self._calls(queries.LATEST_CALLS, limit=limit, server=server, tool=tool)[::-1]
+
+    def call(self, call_id: int) -> CallRow | None:
+        """One call, or None."""
+        row = self._read(lambda db: db.execute(queries.CALL, (call_id,)).fetchone())
+        return queries.to_call(row) if row else None
+
+    def sessions(self, *, live: bool = False) -> list[Session]:
+        """Sessions, oldest first; only those not ended when `live`."""
+        rows = self._read(lambda db: db.execute(queries.SESSIONS, {"live": int(live)}).fetchall())
+        return [queries.to_session(row) for row in rows]
+
+    def audit_since(self, seq: int, limit: int = 500) -> list[AuditRow]:
+        """What was done to the protection after `seq`, oldest first."""
+        rows = self._read(lambda db: db.execute(queries.AUDIT_SINCE, (seq, limit)).fetchall())
+        return [queries.to_audit(row) for row in rows]
+
+    def _calls(self, query: str, **parameters: object) -> list[CallRow]:
+        return [queries.to_call(row) for row in self._read(lambda db: db.execute(query, parameters).fetchall())]
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._mutex, self._translated():
+            return patiently(lambda: work(self._db))
+
+    def _snapshot(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def read() -> T:
+            self._db.execute("BEGIN")
+            try:
+                return work(self._db)
+            finally:
+                self._db.execute("COMMIT")
+
+        with self._mutex, self._translated():
+            return patiently(read)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise describe(error, self.path) from error
+        except (TypeError, IndexError) as error:  # a row that should be there is not, or is not of its type
+            raise StateError(f"state file {self.path}: it does not hold what it should ({error})") from error

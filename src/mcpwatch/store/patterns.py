@@ -1,0 +1,41 @@
+"""`server/tool` patterns: shell globs on each side of the first slash, case-sensitive.
+
+A bare name is not a pattern: it would be inherited by another server's tool of the same name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import translate
+from functools import lru_cache
+
+
+def check_pattern(pattern: str) -> str:
+    """The pattern, stripped. Raises ValueError saying what is wrong with it."""
+    pattern = pattern.strip()
+    server, slash, tool = pattern.partition("/")
+    if not slash or not server or not tool:
+        raise ValueError(f"a pattern is SERVER/TOOL, for example 'github/*'; not {pattern!r}")
+    if len(pattern) > 512 or not pattern.isprintable():
+        raise ValueError("a pattern is at most 512 printable characters")
+    return pattern
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    server, _, tool = pattern.partition("/")
+    return re.compile(translate(server)), re.compile(translate(tool))
+
+
+def matches(pattern: str, server: str, tool: str) -> bool:
+    """Whether the pattern covers this tool of this server."""
+    if pattern == "*/*":
+        return True
+    on_server, on_tool = _compiled(pattern)
+    return on_server.match(server) is not None and on_tool.match(tool) is not None
+
+
+def covered(protect: Iterable[str], exempt: Iterable[str], server: str, tool: str) -> bool:
+    """Protected: some pattern protects it and none exempts it."""
+    return any(matches(p, server, tool) for p in protect) and not any(matches(p, server, tool) for p in exempt)

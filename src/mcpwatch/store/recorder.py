@@ -1,0 +1,274 @@
+"""The thread that writes what a relay saw: in batches, off the relay's path, nothing lost and memory bounded.
+
+One batch is one transaction: the sessions row, the charges still owed, one row a call (several rows to an INSERT:
+each statement holds the interpreter lock only while it is bound), and the running figures of each tool.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mcpwatch.store.database import StateError
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.mask import masked, preview
+from mcpwatch.store.records import Call, Outcome
+from mcpwatch.store.retention import EVERY_NS, Retention
+from mcpwatch.store.transaction import Transaction
+
+GATHER_S = 0.01  # a batch waits this long for company
+QUEUE_MOST = 4096  # calls waiting to be written; beyond it a relay waits for the disk
+RETRY_S = 1.0  # between tries while the state file cannot be written
+CHUNK = 64  # rows to a transaction: an armed gate waits for at most one
+_COLUMNS = 22
+_ROW = "(" + ",".join("?" * _COLUMNS) + ")"
+_INSERT_CHUNK = "INSERT OR REPLACE INTO calls VALUES " + ",".join([_ROW] * CHUNK)
+_INSERT_ONE = "INSERT OR REPLACE INTO calls VALUES " + _ROW
+_USAGE = (
+    "INSERT INTO tool_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
+    " calls = calls + excluded.calls, errors = errors + excluded.errors, refused = refused + excluded.refused,"
+    " tokens = tokens + excluded.tokens, cost = cost + excluded.cost, last_utc = excluded.last_utc,"
+    " last_outcome = excluded.last_outcome"
+)
+
+
+class Recorder:
+    """Writes the calls of one session.
+
+    `measure(call)` fills in tokens and cost; `settle(transaction)` charges what is owed. Both run in this
+    thread. `on_state(error)` is told when the state file fails (the error) and when it works again (None).
+    """
+
+    def __init__(
+        self,
+        *,
+        server: str,
+        transport: str,
+        pid: int,
+        command: str,
+        measure: Callable[[Call], None],
+        settle: Callable[[Transaction], None],
+        on_state: Callable[[StateError | None], None],
+    ) -> None:
+        self._server = server
+        self._opening = (server, transport, pid, masked(command)[:1024])
+        self._measure = measure
+        self._settle = settle
+        self._on_state = on_state
+        self._record = "preview"
+        self._queue: deque[Call] = deque()
+        self._wake = threading.Event()
+        self._room = threading.Event()
+        self._room.set()
+        self._awake = False
+        self._stop = threading.Event()
+        self._unwritten: dict[int, Call] = {}
+        self._identity: dict[str, str] = {}
+        self._written_identity: dict[str, str] = {}
+        self._exit_code: int | None = None
+        self._lost = 0
+        self._warnings: deque[str] = deque(maxlen=100)
+        self._session: int | None = None
+        self._pruning = False
+        self._prune_at = 0
+        self._ledger: Ledger | None = None
+        self._retention: Retention | None = None
+        self._path: Path | None = None
+        self._thread = threading.Thread(target=self._run, name="mcpwatch-recorder", daemon=True)
+
+    # -- called by relay threads -------------------------------------------------------------------
+
+    def put(self, call: Call) -> None:
+        """Hand over a call: once when it begins, once when it has ended."""
+        self._queue.append(call)
+        self.nudge()
+        if len(self._queue) > QUEUE_MOST:
+            self._room.clear()
+            self._room.wait(RETRY_S)
+
+    def nudge(self) -> None:
+        """Something is to be written."""
+        if not self._awake:
+            self._awake = True
+            self._wake.set()
+
+    def identify(self, **identity: str) -> None:
+        """Client name, client version, protocol revision: columns of the session, as they become known."""
+        self._identity = self._identity | {key: value[:256] for key, value in identity.items() if value}
+        self.nudge()
+
+    def warn(self, text: str) -> None:
+        """A row in the audit, for the screen and `mcpwatch doctor`."""
+        self._warnings.append(text)
+        self.nudge()
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def start(self, *, record: str, retention: Retention, path: Path | None = None) -> None:
+        """Begin writing to the state file at `path` (the user's by default)."""
+        self._record, self._retention, self._path = record, retention, path
+        self.nudge()
+        self._thread.start()
+
+    def close(self, exit_code: int | None, *, wait_s: float = 5.0) -> None:
+        """Write all that is left, end the session's row, and stop."""
+        self._exit_code = exit_code
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(wait_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._wake.wait()
+                self._stop.wait(GATHER_S)
+                self._wake.clear()
+                self._awake = False
+                if self._flush():
+                    self._prune()
+                else:
+                    self._stop.wait(RETRY_S)
+                    self.nudge()
+            self._flush(last=True)
+        finally:
+            if self._ledger is not None:
+                self._ledger.close()
+
+    def _flush(self, *, last: bool = False) -> bool:
+        """Write everything waiting. False, and nothing forgotten, when the state file cannot be written."""
+        try:
+            ledger = self._open()
+            while True:
+                while len(self._unwritten) < CHUNK and self._queue:
+                    call = self._queue.popleft()
+                    self._unwritten[call.n] = call
+                self._write(ledger, last=last and not self._queue)
+                self._unwritten.clear()
+                if len(self._queue) <= QUEUE_MOST // 2:
+                    self._room.set()
+                if not self._queue:
+                    break
+        except StateError as error:
+            self._forget_excess()
+            self._room.set()
+            self._on_state(error)
+            return False
+        self._on_state(None)
+        return True
+
+    def _open(self) -> Ledger:
+        if self._ledger is not None and not self._ledger.replaced():
+            return self._ledger
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+            self._on_state(StateError("the state file was replaced by another"))
+        self._ledger, self._session = Ledger.open(self._path), None
+        return self._ledger
+
+    def _forget_excess(self) -> None:
+        """With no disk to write to, the oldest calls go: memory is bounded and the relay lives on."""
+        excess = len(self._queue) - QUEUE_MOST // 2
+        for _ in range(max(0, excess)):
+            self._queue.popleft()
+            self._lost += 1
+
+    def _write(self, ledger: Ledger, *, last: bool) -> None:
+        batch = list(self._unwritten.values())
+        for call in batch:
+            self._measure(call)
+        with ledger.transaction() as tx:
+            db = tx.db
+            session = self._write_session(db, tx.utc, last=last)
+            self._settle(tx)
+            for lock_utc in {call.lock_utc for call in batch if call.lock_utc}:
+                tx.count_refused(sum(call.lock_utc == lock_utc for call in batch), lock_utc)
+            while self._warnings:
+                tx.audit("mcpwatch", "warning", self._warnings.popleft())
+            if self._lost:
+                tx.audit("mcpwatch", "records-lost", f"{self._lost} calls could not be recorded")
+                self._lost = 0
+            ledger.clock.mark(db)
+            if not batch:
+                return
+            rev = db.execute("UPDATE state SET rev = rev + 1 RETURNING rev").fetchone()[0]
+            rows = [self._row(call, session, rev) for call in batch]
+            if len(rows) == CHUNK:
+                db.execute(_INSERT_CHUNK, [value for row in rows for value in row])
+            else:
+                db.executemany(_INSERT_ONE, rows)
+            db.executemany(_USAGE, self._usage(batch))
+
+    def _write_session(self, db: sqlite3.Connection, utc: int, *, last: bool) -> int:
+        if self._session is None:
+            self._session = db.execute(
+                "INSERT INTO sessions (server, transport, pid, command, started_utc) VALUES (?, ?, ?, ?, ?)",
+                (*self._opening, utc),
+            ).lastrowid
+            self._written_identity = {}
+        if self._identity != self._written_identity:
+            identity = self._identity
+            db.execute(
+                "UPDATE sessions SET client_name = ?, client_version = ?, protocol = ? WHERE id = ?",
+                (
+                    *(identity.get(k, "") for k in ("client_name", "client_version", "protocol")),
+                    self._session,
+                ),
+            )
+            self._written_identity = identity
+        if last:
+            db.execute(
+                "UPDATE sessions SET ended_utc = ?, exit_code = ? WHERE id = ?",
+                (utc, self._exit_code, self._session),
+            )
+        assert self._session is not None
+        return self._session
+
+    def _row(self, call: Call, session: int, rev: int) -> tuple[Any, ...]:
+        arguments = result = ""
+        if self._record != "none":
+            whole = self._record == "full"
+            arguments, result = preview(call.arguments, whole=whole), preview(call.result, whole=whole)
+        return (
+            session << 32 | call.n, rev, session, self._server, call.method, call.tool, call.from_server,
+            call.protected, call.started_utc, call.duration_ns, call.arguments_bytes, call.result_bytes,
+            call.tokens_in, call.tokens_out, call.tokens_method, call.cost, call.outcome, call.code, call.note,
+            call.flags, arguments, result,
+        )  # fmt: skip
+
+    def _usage(self, batch: list[Call]) -> list[tuple[Any, ...]]:
+        tools: dict[str, list[Any]] = {}
+        for call in batch:
+            if call.outcome == Outcome.PENDING or not (call.method == "tools/call" or call.tool == "@sampling"):
+                continue
+            figures = tools.setdefault(call.tool, [0, 0, 0, 0, 0, 0, ""])
+            refused = call.outcome == Outcome.REFUSED
+            figures[0] += not refused
+            figures[1] += call.outcome in (Outcome.ERROR, Outcome.TIMED_OUT, Outcome.VIOLATION)
+            figures[2] += refused
+            figures[3] += 0 if refused else call.tokens_in + call.tokens_out
+            figures[4] += 0 if refused else call.cost
+            figures[5:] = [call.started_utc, str(call.outcome)]
+        return [(self._server, tool, *figures) for tool, figures in tools.items()]
+
+    def _prune(self) -> None:
+        """Once an hour, while nothing else waits."""
+        ledger, retention = self._ledger, self._retention
+        if ledger is None or retention is None:
+            return
+        now = ledger.clock.now()
+        if not self._pruning and now < self._prune_at:
+            return
+        try:
+            if not self._pruning:
+                self._prune_at = now + EVERY_NS
+                self._pruning = retention.due(ledger)
+            while self._pruning and not self._queue and not self._stop.is_set():
+                self._pruning = retention.step(ledger)
+        except StateError as error:
+            self._on_state(error)

@@ -1,0 +1,65 @@
+"""Old calls leave the state file: by age, then by size, a few hundred rows at a time, by one process an hour."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from mcpwatch.store import charges
+from mcpwatch.store.ledger import Ledger
+
+STEP_ROWS = 500
+EVERY_NS = 3600 * charges.SECOND_NS
+_DAY_NS = 24 * EVERY_NS
+_MIB = 1 << 20
+
+
+@dataclass
+class Retention:
+    """Keep calls for `days`, and the file under `megabytes`; charges as long as any limit's window needs them."""
+
+    days: int = 30
+    megabytes: int = 500
+
+    def due(self, ledger: Ledger) -> bool:
+        """Whether an hour has passed since any process pruned; claims the turn if so."""
+        with ledger.transaction() as tx:
+            now = ledger.clock.utc()
+            claimed = tx.db.execute(
+                "UPDATE state SET pruned_utc = ?1 WHERE ?1 - pruned_utc > ?2 OR pruned_utc > ?1",
+                (now, EVERY_NS),
+            )
+            return claimed.rowcount > 0
+
+    def step(self, ledger: Ledger) -> bool:
+        """Delete up to STEP_ROWS calls; True while there is more to do."""
+        with ledger.transaction() as tx:
+            db = tx.db
+            horizon = ledger.clock.utc() - self.days * _DAY_NS
+            gone = db.execute(
+                "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE started_utc < ? ORDER BY rev LIMIT ?)",
+                (horizon, STEP_ROWS),
+            ).rowcount
+            if gone == 0 and self._size(db) > self.megabytes * _MIB:
+                gone = db.execute(
+                    "DELETE FROM calls WHERE id IN (SELECT id FROM calls ORDER BY rev LIMIT ?)", (STEP_ROWS,)
+                ).rowcount
+            if gone == 0:
+                longest = db.execute("SELECT coalesce(max(window_s), 3600) FROM limits").fetchone()[0]
+                charges.forget_before(db, ledger.clock.now() - 2 * longest * charges.SECOND_NS)
+                db.execute("DELETE FROM audit WHERE utc < ?", (horizon,))
+                db.execute(
+                    "DELETE FROM sessions WHERE ended_utc < ? AND id NOT IN (SELECT DISTINCT session FROM calls)",
+                    (horizon,),
+                )
+        if gone == 0:
+            ledger.give_back()
+        return gone > 0
+
+    @staticmethod
+    def _size(db: sqlite3.Connection) -> int:
+        pages, free, size = (
+            db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        used: int = (pages - free) * size
+        return used

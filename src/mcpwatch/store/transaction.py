@@ -1,0 +1,164 @@
+"""What can be changed in the state file, inside one write transaction. No rules here: guard/ decides."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+
+from mcpwatch.store import charges, queries
+from mcpwatch.store.clock import LedgerClock
+from mcpwatch.store.records import Limit, Policy
+
+
+class Transaction:
+    """One `BEGIN IMMEDIATE` … `COMMIT`. Made by `Ledger.transaction()`."""
+
+    def __init__(self, db: sqlite3.Connection, clock: LedgerClock) -> None:
+        self.db = db  # for store/ only
+        self.now = clock.now()  # ledger nanoseconds, read after the turn was won
+        self.utc = clock.utc()
+        self.on_rollback: list[Callable[[], None]] = []  # run, newest first, when nothing of this was kept
+
+    # -- reads that must be consistent with the writes --------------------------------------------------
+
+    def policy_version(self) -> int:
+        """Changes with every change of the policy."""
+        version: int = self.db.execute(queries.POLICY_VERSION).fetchone()[0]
+        return version
+
+    def policy(self) -> Policy:
+        """The whole policy."""
+        return read_policy(self.db)
+
+    def used(self, limit: Limit, epoch_at: int) -> int:
+        """What the limit's window holds now."""
+        return charges.used(self.db, limit, self.now, epoch_at)
+
+    def password(self) -> tuple[str | None, int, int]:
+        """(bcrypt hash or None, failures in a row, ledger moment before which no attempt is taken)."""
+        row: tuple[str | None, int, int] = self.db.execute(
+            "SELECT password_hash, failures, blocked_until_at FROM state"
+        ).fetchone()
+        return row
+
+    # -- the ledger ------------------------------------------------------------------------------------
+
+    def charge(self, scopes: Iterable[str], *, calls: int, tokens: int, cost: int) -> None:
+        """Add to every scope's running totals. Raises ValueError for a negative amount."""
+        charges.charge(self.db, scopes, self.now, calls=calls, tokens=tokens, cost=cost)
+
+    # -- the lock --------------------------------------------------------------------------------------
+
+    def lock(self, code: str, reason: str, by: str, *, refused: int = 0) -> None:
+        """Lock, unless a lock is there already: the first reason stays, but a panic replaces an automatic one."""
+        self.db.execute(
+            "UPDATE state SET locked = 1, lock_code = ?1, lock_reason = ?2, lock_by = ?3, lock_utc = ?4,"
+            " lock_refused = CASE locked WHEN 1 THEN lock_refused ELSE 0 END + ?5,"
+            " policy_version = policy_version + 1"
+            " WHERE locked = 0 OR (?1 = 'panic' AND lock_code <> 'panic')",
+            (code, reason, by, self.utc, refused),
+        )
+
+    def unlock(self, *, epoch_at: int | None) -> None:
+        """Clear state, code, reason, time and count together; windows count from `epoch_at` if given."""
+        self.db.execute(
+            "UPDATE state SET locked = 0, lock_code = '', lock_reason = '', lock_by = '', lock_utc = 0,"
+            " lock_refused = 0, epoch_at = coalesce(?, epoch_at), policy_version = policy_version + 1",
+            (epoch_at,),
+        )
+
+    def count_refused(self, count: int, lock_utc: int) -> None:
+        """Add to "refused since lock" of the lock made at `lock_utc`, if it still stands."""
+        self.db.execute(
+            "UPDATE state SET lock_refused = lock_refused + ? WHERE locked = 1 AND lock_utc = ?",
+            (count, lock_utc),
+        )
+
+    # -- policy ----------------------------------------------------------------------------------------
+
+    def set_flag(self, name: str, on: bool) -> None:
+        """`armed` or `strict`."""
+        if name not in ("armed", "strict"):
+            raise ValueError(f"no such flag: {name}")
+        self.db.execute(f"UPDATE state SET {name} = ?, policy_version = policy_version + 1", (int(on),))
+
+    def set_limit(self, limit: Limit) -> None:
+        """Add or replace. A scope seen for the first time has no past use in the ledger."""
+        self.db.execute(
+            "INSERT OR REPLACE INTO limits (dimension, window_s, scope, maximum) VALUES (?, ?, ?, ?)",
+            (str(limit.dimension), limit.window_s, limit.scope, limit.maximum),
+        )
+        self._changed()
+
+    def remove_limit(self, limit: Limit) -> None:
+        """Remove; no error when it is not there."""
+        self.db.execute(
+            "DELETE FROM limits WHERE dimension = ? AND window_s = ? AND scope = ?",
+            (str(limit.dimension), limit.window_s, limit.scope),
+        )
+        self._changed()
+
+    def set_call_caps(self, tokens: int | None, cost: int | None) -> None:
+        """The most one call may be; None for no cap."""
+        self.db.execute("UPDATE state SET call_cap_tokens = ?, call_cap_cost = ?", (tokens, cost))
+        self._changed()
+
+    def add_pattern(self, pattern: str, action: str) -> None:
+        """`action` is protect or exempt."""
+        self.db.execute("INSERT OR IGNORE INTO patterns VALUES (?, ?)", (pattern, action))
+        self._changed()
+
+    def remove_pattern(self, pattern: str, action: str) -> None:
+        """No error when it is not there."""
+        self.db.execute("DELETE FROM patterns WHERE pattern = ? AND action = ?", (pattern, action))
+        self._changed()
+
+    def recent_charges(self, window_s: int) -> list[tuple[str, str, int, int, int]]:
+        """(server, tool, UTC ns, tokens, micro-dollars) of each counted call of the window, oldest first."""
+        return self.db.execute(
+            "SELECT server, tool, started_utc, tokens_in + tokens_out, cost FROM calls WHERE protected = 1"
+            " AND started_utc > ? AND outcome NOT IN ('refused', 'violation') ORDER BY started_utc",
+            (self.utc - window_s * charges.SECOND_NS,),
+        ).fetchall()
+
+    def has_charges(self, scope: str) -> bool:
+        """Whether the scope's totals have begun."""
+        return charges.last_row(self.db, scope)[0] > 0
+
+    def backfill(self, scope: str, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Begin a scope's totals with past calls: (UTC ns, tokens, micro-dollars) each, oldest first."""
+        offset = self.now - self.utc
+        for utc, tokens, cost in rows:
+            charges.charge(self.db, [scope], min(utc + offset, self.now), calls=1, tokens=tokens, cost=cost)
+
+    # -- password --------------------------------------------------------------------------------------
+
+    def set_password_hash(self, password_hash: str) -> None:
+        """Replace the hash and forget earlier failures."""
+        self.db.execute("UPDATE state SET password_hash = ?, failures = 0, blocked_until_at = 0", (password_hash,))
+        self._changed()
+
+    def set_throttle(self, failures: int, blocked_until_at: int) -> None:
+        """Failures in a row, and when the next attempt may be made."""
+        self.db.execute("UPDATE state SET failures = ?, blocked_until_at = ?", (failures, blocked_until_at))
+
+    # -- audit -----------------------------------------------------------------------------------------
+
+    def audit(self, actor: str, action: str, detail: str = "") -> None:
+        """Say who did what. Never holds a secret."""
+        self.db.execute(
+            "INSERT INTO audit (utc, actor, action, detail) VALUES (?, ?, ?, ?)",
+            (self.utc, actor, action, detail),
+        )
+
+    def _changed(self) -> None:
+        self.db.execute("UPDATE state SET policy_version = policy_version + 1")
+
+
+def read_policy(db: sqlite3.Connection) -> Policy:
+    """The policy, of one transaction the caller holds."""
+    return queries.to_policy(
+        db.execute(queries.STATE).fetchone(),
+        db.execute(queries.LIMITS).fetchall(),
+        db.execute(queries.PATTERNS).fetchall(),
+    )
