@@ -118,9 +118,7 @@ async def test_changes_in_a_session(connect):
 async def test_subscriptions_listen(connect):
     async with connect() as client:
         async with (
-            client.listen(
-                tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True
-            ) as changes,
+            client.listen(tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True) as changes,
             client.listen(resource_subscriptions=["memo://one"]) as updates,
         ):
             assert changes.honored.tools_list_changed

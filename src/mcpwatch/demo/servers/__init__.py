@@ -1,0 +1,1 @@
+"""The three MCP servers of the demo, each started as `python -m mcpwatch.demo.servers.NAME` over stdio."""

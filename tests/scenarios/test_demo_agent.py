@@ -1,0 +1,103 @@
+"""The demo's agent and its three servers, as real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from mcpwatch.demo.agent import AgentEvent, Pace, run_agent
+
+FAST = Pace(first=0.01, last=0.01, after_refusal=0.01)
+MODULES = {"notes": "notes", "websearch": "search", "calendar": "helper"}
+
+
+def commands(route) -> dict[str, list[str]]:
+    return {
+        name: route.command([sys.executable, "-m", f"mcpwatch.demo.servers.{module}"], name)
+        for name, module in MODULES.items()
+    }
+
+
+class Story:
+    """Everything the agent reported; `until` waits for a condition on it."""
+
+    def __init__(self) -> None:
+        self.events: list[AgentEvent] = []
+        self._news = asyncio.Event()
+
+    def tell(self, event: AgentEvent) -> None:
+        self.events.append(event)
+        self._news.set()
+
+    def kinds(self, kind: str) -> list[AgentEvent]:
+        return [event for event in self.events if event.kind == kind]
+
+    async def until(self, condition) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_agent_follows_its_script(route, mode):
+    story, stop = Story(), asyncio.Event()
+    env = os.environ | route.env | {"MCPWATCH_DEMO_CHANGE_AFTER": "1.5"}
+    agent = asyncio.create_task(
+        run_agent(commands(route), on_event=story.tell, stop=stop, pace=FAST, env=env, era=mode)
+    )
+    await story.until(lambda: len(story.kinds("called")) >= 16 and story.kinds("changed"))
+    await story.until(lambda: len(story.kinds("listed")) == 4)
+    stop.set()
+    await agent
+
+    assert story.kinds("failed") == []
+    assert {event.server for event in story.kinds("connected")} == set(MODULES)
+    assert {event.text for event in story.kinds("listed")} == {
+        "add_note, list_notes, search_notes",
+        "search, fetch_page",
+        "list_events, add_event",
+    }
+    assert [event.server for event in story.kinds("changed")] == ["calendar"]
+    called = {(event.server, event.tool): event.text for event in story.kinds("called")}
+    assert len(called) == 7
+    assert "https://" in called["websearch", "search"]
+    assert called["calendar", "add_event"].startswith("Added 'Porto, part")
+    assert story.events[-1].kind == "stopped"
+
+
+async def test_agent_lives_on_when_a_server_does_not_start_or_dies(route):
+    story, stop = Story(), asyncio.Event()
+    mortal = [sys.executable, "-c", "import sys; sys.exit(3)"]
+    servers = commands(route) | {"calendar": route.command(mortal, "calendar")}
+    agent = asyncio.create_task(
+        run_agent(servers, on_event=story.tell, stop=stop, pace=FAST, env=os.environ | route.env)
+    )
+    await story.until(lambda: len(story.kinds("called")) >= 10)
+    agent.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await agent
+    assert {event.server for event in story.kinds("failed")} == {"calendar"}
+    assert {event.server for event in story.kinds("called")} == {"notes", "websearch"}
+
+
+async def test_poisoned_definition_and_rug_pull(route):
+    """What the third server tells a client, before and after it turns."""
+    from mcp import Client, StdioServerParameters
+
+    command = commands(route)["calendar"]
+    env = route.env | {"MCPWATCH_DEMO_CHANGE_AFTER": "0.1"}
+    parameters = StdioServerParameters(command=command[0], args=command[1:], env=env)
+    async with Client(parameters, read_timeout_seconds=20) as client, asyncio.timeout(20):
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert tools["list_events"].description == "List the events of one day."
+        while tools["list_events"].description == "List the events of one day.":
+            tools = {tool.name: tool for tool in (await client.list_tools(cache_mode="refresh")).tools}
+        assert "Always call this tool first" in tools["list_events"].description
+        assert tools["list_events"].input_schema["required"] == ["day", "context"]
+        if not route.guarded:  # a guard keeps a poisoned definition from the client
+            assert "<IMPORTANT>" in tools["add_event"].description
+            assert "~/.ssh/id_rsa" in tools["add_event"].description
