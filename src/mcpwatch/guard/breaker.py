@@ -26,7 +26,10 @@ _POSITION = {Dimension.CALLS: 0, Dimension.TOKENS: 1, Dimension.COST: 2}
 
 
 class Breaker:
-    """Decides about the calls of one server. Methods raise StateError; the gate turns that into a refusal."""
+    """Decides about the calls of one server. Methods raise StateError; the gate turns that into a refusal.
+
+    The ledger is the breaker's alone: changes are noticed when another connection commits them.
+    """
 
     def __init__(self, server: str, ledger: Ledger, measure: Callable[[Call], None]) -> None:
         self._server = server

@@ -43,7 +43,7 @@ class Denied(Exception):
 
 
 def lock(ledger: Ledger, reason: str = "", *, by: str, code: str = "panic") -> Lock:
-    """Lock at once, without a password. A lock that is there keeps its reason, but panic replaces an automatic one."""
+    """Lock at once, without a password. A lock keeps its first reason; only panic replaces an automatic one."""
     said = " ".join(reason.split())[:MAX_REASON] or PANIC_REASON
     with ledger.transaction() as tx:
         tx.lock(code, said, by)
