@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from typing import TypeVar
 
 from mcpwatch.guard import refusal
 from mcpwatch.guard.limits import breach, describe, format_value
@@ -19,6 +19,8 @@ from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.patterns import covered, matches
 from mcpwatch.store.records import Call, Dimension, Limit, Policy
 from mcpwatch.store.transaction import Transaction
+
+T = TypeVar("T")
 
 BY = "mcpwatch"  # who locks by itself
 _NAMES_KEPT = 4096  # names are the peer's to invent: caches by name are bounded
@@ -39,7 +41,8 @@ class Breaker:
         self._looking = threading.Lock()
         self._seen = -1  # PRAGMA data_version at the last look
         self._policy = Policy(version=-1)
-        self._limits_of: dict[str, tuple[Limit, ...]] = {}
+        self._limits_of: dict[str, tuple[tuple[str, int, Limit], ...]] = {}
+        self._scopes_of: dict[str, tuple[str, ...]] = {}
         self._protected: dict[str, bool] = {}
         self._would_lock: set[str] = set()  # keys of the limits that observing finds passed
 
@@ -58,6 +61,7 @@ class Breaker:
         old = self._policy
         if (policy.protect, policy.exempt, policy.limits) != (old.protect, old.exempt, old.limits):
             self._limits_of.clear()
+            self._scopes_of.clear()
             self._protected.clear()
         self._policy = policy
 
@@ -77,22 +81,30 @@ class Breaker:
         known = self._protected.get(tool)
         if known is None:
             known = covered(self._policy.protect, self._policy.exempt, self._server, tool)
-            if len(self._protected) > _NAMES_KEPT:
-                self._protected.clear()
-            self._protected[tool] = known
+            self._keep(self._protected, tool, known)
         return known
 
-    def _limits(self, tool: str) -> tuple[Limit, ...]:
+    def _limits(self, tool: str) -> tuple[tuple[str, int, Limit], ...]:
+        """(key, position of its dimension, limit) of each limit on this tool, in the order they are checked."""
         known = self._limits_of.get(tool)
         if known is None:
-            known = tuple(x for x in self._policy.limits if matches(x.scope, self._server, tool))
-            if len(self._limits_of) > _NAMES_KEPT:
-                self._limits_of.clear()
-            self._limits_of[tool] = known
+            mine = (x for x in self._policy.limits if matches(x.scope, self._server, tool))
+            known = tuple((x.key, _POSITION[x.dimension], x) for x in mine)
+            self._keep(self._limits_of, tool, known)
         return known
 
     def _scopes(self, tool: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([ALL, *(x.scope for x in self._limits(tool))]))
+        known = self._scopes_of.get(tool)
+        if known is None:
+            known = tuple(dict.fromkeys([ALL, *(limit.scope for _, _, limit in self._limits(tool))]))
+            self._keep(self._scopes_of, tool, known)
+        return known
+
+    @staticmethod
+    def _keep(cache: dict[str, T], tool: str, value: T) -> None:
+        if len(cache) > _NAMES_KEPT:
+            cache.clear()
+        cache[tool] = value
 
     # -- admitting -------------------------------------------------------------------------------------
 
@@ -128,11 +140,12 @@ class Breaker:
         too_large = self._above_cap(call, name)
         if too_large is not None:
             return too_large
-        for limit in self._limits(call.tool):
+        for _, _, limit in self._limits(call.tool):
             used = tx.used(limit, policy.epoch_at) + _amount(call, limit.dimension)
             if breach(limit, used):
                 return self._trip(tx, limit, used, name)
-        calls, tokens, cost = self._due(tx, call)
+        self._undoing(tx)(call, False)
+        calls, tokens, cost = _take_due(call)
         tx.charge(self._scopes(call.tool), calls=calls, tokens=tokens, cost=cost)
         return None
 
@@ -165,56 +178,72 @@ class Breaker:
 
     def settle(self, tx: Transaction) -> None:
         """Charge all that is owed, in one row a scope. While observing, mark what would have locked."""
+        if not self._owed:
+            return
         policy = self._policy
         observing = not policy.armed and not policy.lock.locked
-        used: dict[Limit, int] = {}
+        used: dict[str, int] = {}
         sums: dict[tuple[str, ...], list[int]] = {}
+        undo = self._undoing(tx)
         while self._owed:
             call = self._owed.popleft()
-            tx.on_rollback.append(partial(self._owed.appendleft, call))
-            self._measure(call)
             first = not call.charged
-            due = self._due(tx, call)
-            total = sums.setdefault(self._scopes(call.tool), [0, 0, 0])
-            for i, amount in enumerate(due):
-                total[i] += amount
+            undo(call, True)
+            self._measure(call)
+            due = _take_due(call)
+            scopes = self._scopes(call.tool)
+            total = sums.get(scopes) or sums.setdefault(scopes, [0, 0, 0])
+            total[0] += due[0]
+            total[1] += due[1]
+            total[2] += due[2]
             if observing:
-                for limit in self._limits(call.tool):
-                    if limit not in used:
-                        used[limit] = tx.used(limit, policy.epoch_at)
-                    used[limit] += due[_POSITION[limit.dimension]]
+                for key, position, limit in self._limits(call.tool):
+                    if key not in used:
+                        used[key] = tx.used(limit, policy.epoch_at)
+                    used[key] += due[position]
                 if first:
                     self._mark_would_lock(tx, call, used)
         for scopes, (calls, tokens, cost) in sums.items():
             if calls or tokens or cost:
                 tx.charge(scopes, calls=calls, tokens=tokens, cost=cost)
 
-    def _due(self, tx: Transaction, call: Call) -> tuple[int, int, int]:
-        """What the call has used beyond what was charged for it, now charged. A charge is never reduced."""
-        before = call.charged, call.charged_tokens, call.charged_cost
-        tokens = max(0, call.tokens_in + call.tokens_out - call.charged_tokens)
-        cost = max(0, call.cost - call.charged_cost)
-        calls = 0 if call.charged or "retry" in call.flags else 1
-        call.charged = True
-        call.charged_tokens += tokens
-        call.charged_cost += cost
+    def _undoing(self, tx: Transaction) -> Callable[[Call, bool], None]:
+        """Remembers a call as it is now, and whether it was owed, in case nothing of this transaction is kept."""
+        seen: list[tuple[Call, bool, bool, int, int]] = []
 
-        def undo() -> None:
-            call.charged, call.charged_tokens, call.charged_cost = before
+        def restore() -> None:
+            for call, owed, *before in reversed(seen):
+                call.charged, call.charged_tokens, call.charged_cost = bool(before[0]), before[1], before[2]
+                if owed:
+                    self._owed.appendleft(call)
 
-        tx.on_rollback.append(undo)
-        return calls, tokens, cost
+        def remember(call: Call, owed: bool) -> None:
+            seen.append((call, owed, call.charged, call.charged_tokens, call.charged_cost))
 
-    def _mark_would_lock(self, tx: Transaction, call: Call, used: dict[Limit, int]) -> None:
-        for limit in self._limits(call.tool):
-            if not breach(limit, used[limit]):
-                self._would_lock.discard(limit.key)
+        tx.on_rollback.append(restore)
+        return remember
+
+    def _mark_would_lock(self, tx: Transaction, call: Call, used: dict[str, int]) -> None:
+        for key, _, limit in self._limits(call.tool):
+            if not breach(limit, used[key]):
+                self._would_lock.discard(key)
                 continue
-            call.flags = ",".join(filter(None, (call.flags, f"would-lock:{limit.key}")))
-            if limit.key not in self._would_lock:
-                self._would_lock.add(limit.key)
-                tx.audit(BY, "would-lock", f"{describe(limit, used[limit])} ({self._server}/{call.tool})")
+            call.flags = ",".join(filter(None, (call.flags, f"would-lock:{key}")))
+            if key not in self._would_lock:
+                self._would_lock.add(key)
+                tx.audit(BY, "would-lock", f"{describe(limit, used[key])} ({self._server}/{call.tool})")
             return
+
+
+def _take_due(call: Call) -> tuple[int, int, int]:
+    """What the call has used beyond what was charged for it, now charged. A charge is never reduced."""
+    tokens = max(0, call.tokens_in + call.tokens_out - call.charged_tokens)
+    cost = max(0, call.cost - call.charged_cost)
+    calls = 0 if call.charged or "retry" in call.flags else 1
+    call.charged = True
+    call.charged_tokens += tokens
+    call.charged_cost += cost
+    return calls, tokens, cost
 
 
 def _amount(call: Call, dimension: Dimension) -> int:
