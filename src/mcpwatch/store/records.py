@@ -202,3 +202,39 @@ class AuditRow(msgspec.Struct, frozen=True):
 def to_builtins(record: Any) -> Any:
     """Plain dicts and lists of a record, for `--json`."""
     return msgspec.to_builtins(record, str_keys=True)
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """One exact text a model would read. `json` is canonical; `fingerprint` is its SHA-256 in hex."""
+
+    kind: str  # tool | prompt | resource | template | instructions
+    name: str  # the resource's URI or template for those; "" for instructions
+    fingerprint: str
+    json: str
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What one producer made of one definition of one server. A score of None is "unscanned", for `error`."""
+
+    fingerprint: str
+    server: str
+    producer: str  # local | remote
+    version: str  # of the rule set; or of model and prompt
+    score: float | None
+    reason: str = ""
+    findings: str = "[]"  # JSON array, as the producer made it
+    error: str = ""
+    tokens: int = 0
+    utc: int = 0
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A definition as a guard knows it: the newest text under a name, its score, what was decided about it."""
+
+    kind: str
+    name: str
+    fingerprint: str
+    score: float | None  # the highest of its verdicts
+    decision: str  # "" | approved | blocked
+    changed: bool  # another text of this name was approved before
+    version: str = ""  # of the local verdict

@@ -88,7 +88,7 @@ class Transaction:
             "INSERT OR REPLACE INTO limits (dimension, window_s, scope, maximum) VALUES (?, ?, ?, ?)",
             (str(limit.dimension), limit.window_s, limit.scope, limit.maximum),
         )
-        self._changed()
+        self.changed()
 
     def remove_limit(self, limit: Limit) -> None:
         """Remove; no error when it is not there."""
@@ -96,22 +96,22 @@ class Transaction:
             "DELETE FROM limits WHERE dimension = ? AND window_s = ? AND scope = ?",
             (str(limit.dimension), limit.window_s, limit.scope),
         )
-        self._changed()
+        self.changed()
 
     def set_call_caps(self, tokens: int | None, cost: int | None) -> None:
         """The most one call may be; None for no cap."""
         self.db.execute("UPDATE state SET call_cap_tokens = ?, call_cap_cost = ?", (tokens, cost))
-        self._changed()
+        self.changed()
 
     def add_pattern(self, pattern: str, action: str) -> None:
         """`action` is protect or exempt."""
         self.db.execute("INSERT OR IGNORE INTO patterns VALUES (?, ?)", (pattern, action))
-        self._changed()
+        self.changed()
 
     def remove_pattern(self, pattern: str, action: str) -> None:
         """No error when it is not there."""
         self.db.execute("DELETE FROM patterns WHERE pattern = ? AND action = ?", (pattern, action))
-        self._changed()
+        self.changed()
 
     def recent_charges(self, window_s: int) -> list[tuple[str, str, int, int, int]]:
         """(server, tool, UTC ns, tokens, micro-dollars) of each counted call of the window, oldest first."""
@@ -136,7 +136,7 @@ class Transaction:
     def set_password_hash(self, password_hash: str) -> None:
         """Replace the hash and forget earlier failures."""
         self.db.execute("UPDATE state SET password_hash = ?, failures = 0, blocked_until_at = 0", (password_hash,))
-        self._changed()
+        self.changed()
 
     def set_throttle(self, failures: int, blocked_until_at: int) -> None:
         """Failures in a row, and when the next attempt may be made."""
@@ -151,7 +151,8 @@ class Transaction:
             (self.utc, actor, action, detail),
         )
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Guards are to read the policy and the reviews again."""
         self.db.execute("UPDATE state SET policy_version = policy_version + 1")
 
 
