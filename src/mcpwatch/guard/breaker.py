@@ -108,9 +108,8 @@ class Breaker:
 
     # -- admitting -------------------------------------------------------------------------------------
 
-    def admit(self, call: Call) -> Refusal | None:
-        """Decide about one call and charge it. Sets `call.protected`."""
-        policy = self.policy()
+    def admit(self, call: Call, policy: Policy) -> Refusal | None:
+        """Decide about one call under the policy just looked up, and charge it. Sets `call.protected`."""
         call.protected = self.protected(call.tool)
         if not call.protected:
             return None

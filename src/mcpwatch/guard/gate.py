@@ -6,23 +6,28 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from mcpwatch.guard import refusal
 from mcpwatch.guard.breaker import Breaker
 from mcpwatch.guard.refusal import Refusal
+from mcpwatch.guard.review import TOOL, Judge, Review
 from mcpwatch.meter.prices import PriceBook
-from mcpwatch.meter.tokens import estimate_content
+from mcpwatch.meter.tokens import estimate, estimate_content
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError
+from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.recorder import RETRY_S, Recorder
-from mcpwatch.store.records import Call, Outcome
+from mcpwatch.store.records import Call, Definition, Outcome, Policy, Verdict
 from mcpwatch.store.retention import Retention
 from mcpwatch.store.transaction import Transaction
 
 OPEN_DEADLINE_S = 10.0  # a first gated call waits this long for the state file
+HELLO_DEADLINE_S = 0.2  # a server's hello waits no longer for the state file; the rules need none
+IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
 KEPT_BYTES = 8192  # of a body while it waits to be recorded; longer ones are measured at once and cut
 
@@ -31,7 +36,9 @@ class Gate:
     """The guard of one session with one server.
 
     `on_lock(refusal)` is called from a thread of the gate, again and again every 50 ms, while the lock is on and
-    admitted protected calls are still open.
+    admitted protected calls are still open. `on_visible(kinds)` is called from the same thread when a person's
+    decision, or a late verdict, changed which definitions of these kinds the client may see. `load_judge()` gives
+    the rules and their version; it runs in the thread that opens the state file.
     """
 
     def __init__(
@@ -41,15 +48,23 @@ class Gate:
         transport: str,
         command: str,
         on_lock: Callable[[Refusal], None],
+        on_visible: Callable[[set[str]], None] = lambda kinds: None,
+        load_judge: Callable[[], tuple[Judge, str]] | None = None,
         state: Path | None = None,
     ) -> None:
         self._server = server
         self._on_lock = on_lock
+        self._on_visible = on_visible
+        self._load_judge = load_judge
+        self._judge: tuple[Judge, str] = (_not_judged, "")
+        self._rules_ready = threading.Event()
+        self._review = Review(server)
+        self._reviewing = threading.Lock()
+        self._visible_changed: set[str] = set()
         self._state = state
         self._numbers = itertools.count(1)
         self._ready = threading.Event()
         self._stop = threading.Event()
-        self._watching: threading.Thread | None = None
         self._busy = threading.Event()
         self._open: set[int] = set()  # numbers of admitted protected calls without an answer
         self._breaker: Breaker | None = None
@@ -68,7 +83,7 @@ class Gate:
             settle=self._settle,
             on_state=self._state_changed,
         )
-        threading.Thread(target=self._start, name="mcpwatch-open", daemon=True).start()
+        threading.Thread(target=self._start, name="mcpwatch-watch", daemon=True).start()
 
     # -- what the relay reports ------------------------------------------------------------------------
 
@@ -84,7 +99,8 @@ class Gate:
         if refused is None:
             if call.protected:
                 self._open.add(call.n)
-                self._watch()
+                if not self._busy.is_set():
+                    self._busy.set()
         else:
             call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
         self._recorder.put(call)
@@ -127,27 +143,115 @@ class Gate:
         self._busy.set()
         self._ready.wait(OPEN_DEADLINE_S)
         self._recorder.close(exit_code)
+        if self._ledger is not None:
+            self._ledger.close()
 
     # -- deciding --------------------------------------------------------------------------------------
 
     def _decide(self, call: Call) -> Refusal | None:
         name = f"{self._server}/{call.tool}"
-        self._ready.wait(OPEN_DEADLINE_S)
         problem: StateError | str = "it could not be opened in time"
         try:
-            if self._breaker is None or self._problem is not None:
-                self._reopen()
-            if self._breaker is not None and self._problem is None:
-                return self._breaker.admit(call)
+            breaker, policy = self._look()
+            if breaker is not None and policy is not None:
+                with self._reviewing:
+                    self._refresh_review(policy)
+                    if not call.from_server:
+                        if not self._review.is_listed(call.tool):
+                            call.flags = ",".join(filter(None, (call.flags, "unlisted")))
+                        refused = self._review.refusal(TOOL, call.tool)
+                        if refused is not None:
+                            call.protected = breaker.protected(call.tool)
+                            return refused
+                return breaker.admit(call, policy)
             problem = self._problem or problem
         except StateError as error:
             self._problem = problem = error
         call.protected = self._breaker.protected(call.tool) if self._breaker is not None else True
         return refusal.state_broken(name, str(problem)) if call.protected else None
 
+    def _policy(self, wait_s: float) -> Policy | None:
+        """The policy in force, or None while the state file fails or is not open yet."""
+        try:
+            return self._look(wait_s)[1]
+        except StateError as error:
+            self._problem = error
+            return None
+
+    def _look(self, wait_s: float = OPEN_DEADLINE_S) -> tuple[Breaker | None, Policy | None]:
+        """The breaker and the policy in force; (None, None) while the state file fails or is not open yet."""
+        if not self._ready.wait(wait_s):
+            return None, None
+        if self._breaker is None or self._problem is not None:
+            self._reopen()
+        breaker = self._breaker
+        if breaker is None or self._problem is not None:
+            return None, None
+        return breaker, breaker.policy()
+
+    # -- definitions -----------------------------------------------------------------------------------
+
+    def definitions(self, kind: str, found: Sequence[Definition], *, first: bool, last: bool) -> set[int]:
+        """A page of a server's list, or its instructions, before the client sees it. Returns positions to leave out.
+
+        `first` and `last` say whether it is the first and the last page. With the state file unusable the rules
+        still judge; only what people decided is not known.
+        """
+        self._rules_ready.wait(OPEN_DEADLINE_S)
+        policy = self._policy(HELLO_DEADLINE_S if kind == "instructions" else OPEN_DEADLINE_S)
+        judge, rules = self._judge
+        with self._reviewing:
+            if policy is not None:
+                self._try_refresh(policy)
+            hidden, verdicts = self._review.listing(kind, found, judge, rules, first=first, last=last)
+            complete = self._review.names(kind) if last else None
+        self._recorder.defer(partial(self._save, kind, tuple(found), verdicts, complete))
+        return hidden
+
+    def held(self, kind: str, name: str) -> Refusal | None:
+        """Whether a prompt or a resource is quarantined: asked before prompts/get and resources/read pass."""
+        policy = self._policy(OPEN_DEADLINE_S)
+        with self._reviewing:
+            if policy is not None:
+                self._try_refresh(policy)
+            return self._review.refusal(kind, name)
+
+    def _save(
+        self,
+        kind: str,
+        found: tuple[Definition, ...],
+        verdicts: list[Verdict],
+        complete: set[tuple[str, str]] | None,
+        tx: Transaction,
+    ) -> None:
+        save_listed(tx, self._server, [(x, estimate(x.json.encode("utf-8", "surrogatepass"))) for x in found])
+        for verdict in verdicts:
+            save_verdict(tx, verdict)
+        if complete is not None:
+            mark_gone(tx, self._server, kind, complete)
+
+    def _try_refresh(self, policy: Policy) -> None:
+        try:
+            self._refresh_review(policy)
+        except StateError as error:
+            self._problem = error
+
+    def _refresh_review(self, policy: Policy) -> None:
+        """Read the reviews again when the policy moved; tell the relay when the client may see other things now."""
+        if policy.version == self._review.version or self._ledger is None:
+            return
+        known = self._ledger.definitions(self._server)
+        changed = self._review.load(known, strict=policy.strict, version=policy.version)
+        if changed:
+            self._visible_changed |= changed
+            self._busy.set()
+
     # -- opening ---------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        if self._load_judge is not None:
+            self._judge = self._load_judge()
+        self._rules_ready.set()
         try:
             config = configuration.load()
             self._prices = PriceBook.from_config(config.default_price_per_1k, config.prices)
@@ -163,6 +267,7 @@ class Gate:
             path=self._state,
         )
         self._ready.set()
+        self._watch_state()
 
     def _reopen(self) -> None:
         """Open the state file, at most once a second while it fails."""
@@ -180,6 +285,7 @@ class Gate:
                 self._breaker.policy()
                 if owed is not None:
                     self._breaker.inherit(owed)
+                self._review.version = -1
                 self._problem = None
             except StateError as error:
                 self._problem = error
@@ -215,33 +321,30 @@ class Gate:
 
     # -- the watch -------------------------------------------------------------------------------------
 
-    def _watch(self) -> None:
-        if self._watching is None:
-            self._watching = threading.Thread(target=self._look, name="mcpwatch-watch", daemon=True)
-            self._watching.start()
-        if not self._busy.is_set():
-            self._busy.set()
-
-    def _look(self) -> None:
+    def _watch_state(self) -> None:
+        """Every 50 ms while protected calls are open, every half second otherwise."""
         while not self._stop.is_set():
-            self._busy.wait()
             if not self._open:
-                self._busy.clear()
-                if self._open:  # one came between the look and the clearing
-                    self._busy.set()
-                continue
-            if self._stop.wait(WATCH_S):
+                self._busy.wait(IDLE_WATCH_S)
+            self._busy.clear()
+            if not self._stop.wait(WATCH_S):
+                self._look_around()
+
+    def _look_around(self) -> None:
+        try:
+            breaker, policy = self._look()
+            if breaker is None or policy is None:
                 return
-            breaker = self._breaker
-            if breaker is None or not self._open:
-                continue
-            try:
-                lock = breaker.policy().lock
-            except StateError as error:
-                self._problem = error
-                continue
-            if lock.locked:
-                self._on_lock(refusal.locked(lock, f"a call to {self._server}"))
+            with self._reviewing:
+                self._refresh_review(policy)
+                changed, self._visible_changed = self._visible_changed, set()
+        except StateError as error:
+            self._problem = error
+            return
+        if changed:
+            self._on_visible(changed)
+        if policy.lock.locked and self._open:
+            self._on_lock(refusal.locked(policy.lock, f"a call to {self._server}"))
 
     def _stamp(self, call: Call) -> None:
         call.n = next(self._numbers)
@@ -257,3 +360,9 @@ class Gate:
             call.arguments, call.arguments_bytes = body, len(frame)
         self._stamp(call)
         self._recorder.put(call)
+
+
+def _not_judged(
+    definition: Definition, server: str, own: Sequence[str], others: dict[str, tuple[str, ...]]
+) -> Verdict:
+    return Verdict(definition.fingerprint, server, "local", "", None, error="no rules were loaded")

@@ -15,7 +15,7 @@ from mcpwatch.guard.password import MIN_CHARACTERS, check_hash, make_hash, wait_
 from mcpwatch.guard.refusal import PANIC_REASON
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.patterns import check_pattern, matches
-from mcpwatch.store.records import Dimension, Limit, Lock, Policy
+from mcpwatch.store.records import Dimension, Limit, Lock
 from mcpwatch.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -138,18 +138,18 @@ def _with_password(
     raise Denied("wrong-password", said, wait_s=wait_s, failures=failures)
 
 
-def _apply(
+def make_change(
     ledger: Ledger,
     secret: str | None,
     action: str,
     by: str,
-    loosens: Callable[[Policy], bool],
+    loosens: Callable[[Transaction], bool],
     change: Callable[[Transaction], None],
 ) -> None:
     """Make a change that may loosen: what it does is judged in the transaction that makes it."""
 
     def checked(tx: Transaction) -> bool:
-        if loosens(tx.policy()) and tx.password()[0] is not None:
+        if loosens(tx) and tx.password()[0] is not None:
             return False
         change(tx)
         return True
@@ -180,7 +180,7 @@ def observe(ledger: Ledger, secret: str | None, *, by: str) -> None:
         tx.set_flag("armed", False)
         tx.audit(by, "observe")
 
-    _apply(ledger, secret, "observe", by, lambda policy: policy.armed, change)
+    make_change(ledger, secret, "observe", by, lambda tx: tx.policy().armed, change)
 
 
 def set_strict(ledger: Ledger, on: bool, secret: str | None, *, by: str) -> None:
@@ -190,7 +190,7 @@ def set_strict(ledger: Ledger, on: bool, secret: str | None, *, by: str) -> None
         tx.set_flag("strict", on)
         tx.audit(by, "strict", "on" if on else "off")
 
-    _apply(ledger, secret, "strict", by, lambda policy: policy.strict and not on, change)
+    make_change(ledger, secret, "strict", by, lambda tx: tx.policy().strict and not on, change)
 
 
 def set_limits(ledger: Ledger, limits: Sequence[Limit], secret: str | None, *, by: str) -> None:
@@ -209,11 +209,11 @@ def set_limits(ledger: Ledger, limits: Sequence[Limit], secret: str | None, *, b
             was = rules.format_value(limit.dimension, before.maximum) if before else "none"
             tx.audit(by, "limit", f"{limit.key}: {was} → {rules.format_value(limit.dimension, limit.maximum)}")
 
-    def loosens(policy: Policy) -> bool:
-        old = {limit.key: limit for limit in policy.limits}
+    def loosens(tx: Transaction) -> bool:
+        old = {limit.key: limit for limit in tx.policy().limits}
         return any(rules.loosens(old.get(limit.key), limit) for limit in limits)
 
-    _apply(ledger, secret, "limit", by, loosens, change)
+    make_change(ledger, secret, "limit", by, loosens, change)
 
 
 def remove_limit(ledger: Ledger, key: str, secret: str | None, *, by: str) -> None:
@@ -226,7 +226,7 @@ def remove_limit(ledger: Ledger, key: str, secret: str | None, *, by: str) -> No
         tx.remove_limit(found)
         tx.audit(by, "limit", f"{key}: removed")
 
-    _apply(ledger, secret, "limit", by, lambda _: True, change)
+    make_change(ledger, secret, "limit", by, lambda _: True, change)
 
 
 def set_call_caps(ledger: Ledger, tokens: int | None, cost: int | None, secret: str | None, *, by: str) -> None:
@@ -234,7 +234,8 @@ def set_call_caps(ledger: Ledger, tokens: int | None, cost: int | None, secret: 
     _valid(lambda: rules.check_value(Dimension.TOKENS, 0 if tokens is None else tokens))
     _valid(lambda: rules.check_value(Dimension.COST, 0 if cost is None else cost))
 
-    def loosens(policy: Policy) -> bool:
+    def loosens(tx: Transaction) -> bool:
+        policy = tx.policy()
         pairs = ((policy.call_cap_tokens, tokens), (policy.call_cap_cost, cost))
         return any(old is not None and (new is None or new > old) for old, new in pairs)
 
@@ -242,7 +243,7 @@ def set_call_caps(ledger: Ledger, tokens: int | None, cost: int | None, secret: 
         tx.set_call_caps(tokens, cost)
         tx.audit(by, "call-cap", f"tokens {tokens}, micro-dollars {cost}")
 
-    _apply(ledger, secret, "call-cap", by, loosens, change)
+    make_change(ledger, secret, "call-cap", by, loosens, change)
 
 
 # -- what is protected ---------------------------------------------------------------------------------
@@ -284,7 +285,7 @@ def _pattern(
             tx.remove_pattern(pattern, action)
         tx.audit(by, action, pattern if add else f"{pattern} taken away")
 
-    _apply(ledger, secret, action, by, lambda _: loosens, change)
+    make_change(ledger, secret, action, by, lambda _: loosens, change)
 
 
 # -- helpers -------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def charge(db: sqlite3.Connection, scopes: Iterable[str], now: int, *, calls: in
         )
 
 
-def history(totals: list[Totals], dimension: Dimension) -> list[int]:
+def steps(totals: list[Totals], dimension: Dimension) -> list[int]:
     """Use per step between consecutive totals, for a sparkline."""
     column = _COLUMN[dimension]
     return [later[column] - earlier[column] for earlier, later in itertools.pairwise(totals)]

@@ -7,40 +7,39 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mcpwatch.store.records import Definition, Known, Verdict
+from mcpwatch.store.records import Definition, SeenText, ServerDefinitions, Verdict
 from mcpwatch.store.transaction import Transaction
 
 MAX_STORED_JSON = 1 << 20  # characters of one definition kept; a longer one is a finding and is cut
 KEPT_PER_NAME = 50  # texts kept under one name of one server: a server that renames or rewrites cannot fill the disk
 
-_NEWEST = (
-    " l.last_utc = (SELECT max(m.last_utc) FROM listings m WHERE m.server = l.server AND m.kind = l.kind"
-    " AND m.name = l.name)"
-)
-_SCORE = "(SELECT max(v.score) FROM verdicts v WHERE v.fingerprint = l.fingerprint AND v.server = l.server)"
-_VERSION = (
-    "(SELECT v.version FROM verdicts v WHERE v.fingerprint = l.fingerprint AND v.server = l.server"
-    " AND v.producer = 'local')"
-)
-_DECISION = (
-    "(SELECT r.decision FROM reviews r WHERE r.server = l.server AND r.kind = l.kind AND r.name = l.name"
-    " AND r.fingerprint = l.fingerprint)"
-)
-_CHANGED = (
-    "EXISTS (SELECT 1 FROM reviews r WHERE r.server = l.server AND r.kind = l.kind AND r.name = l.name"
-    " AND r.decision = 'approved' AND r.fingerprint <> l.fingerprint)"
-)
-_KNOWN = (
-    f"SELECT l.kind, l.name, l.fingerprint, {_SCORE}, coalesce({_DECISION}, ''), {_CHANGED},"
-    f" coalesce({_VERSION}, '') FROM listings l WHERE l.server = ? AND l.gone_utc IS NULL AND {_NEWEST}"
-)
 _VERDICT_COLUMNS = "fingerprint, server, producer, version, score, reason, findings, error, tokens, utc"
 
 
-def known(db: sqlite3.Connection, server: str) -> list[Known]:
-    """What the server lists now, as far as was ever seen."""
-    rows = db.execute(_KNOWN, (server,)).fetchall()
-    return [Known(*row[:5], bool(row[5]), row[6]) for row in rows]
+def read_definitions(db: sqlite3.Connection, server: str) -> ServerDefinitions:
+    """What is known about one server's definitions, of one transaction the caller holds."""
+    listed = db.execute(
+        "SELECT kind, name, fingerprint FROM listings WHERE server = ? AND gone_utc IS NULL", (server,)
+    ).fetchall()
+    scores: dict[str, float] = {}
+    versions: dict[str, str] = {}
+    for fingerprint, producer, version, score in db.execute(
+        "SELECT fingerprint, producer, version, score FROM verdicts WHERE server = ?", (server,)
+    ):
+        if producer == "local":
+            versions[fingerprint] = version
+        if score is not None:
+            scores[fingerprint] = max(score, scores.get(fingerprint, 0.0))
+    reviews = db.execute(
+        "SELECT kind, name, fingerprint, decision FROM reviews WHERE server = ?", (server,)
+    ).fetchall()
+    return ServerDefinitions(
+        listed=tuple(listed),
+        scores=scores,
+        versions=versions,
+        reviews={(kind, name, fingerprint): decision for kind, name, fingerprint, decision in reviews},
+        inventory={other: names for other, names in inventory(db).items() if other != server},
+    )
 
 
 def inventory(db: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
@@ -74,8 +73,9 @@ def save_listed(tx: Transaction, server: str, found: Iterable[tuple[Definition, 
             (*key, definition.fingerprint, tx.utc),
         )
         tx.db.execute(
-            "DELETE FROM listings WHERE server = ?1 AND kind = ?2 AND name = ?3 AND fingerprint NOT IN (SELECT"
-            " fingerprint FROM listings WHERE server = ?1 AND kind = ?2 AND name = ?3 ORDER BY last_utc DESC LIMIT ?4)",
+            "DELETE FROM listings WHERE server = ?1 AND kind = ?2 AND name = ?3 AND fingerprint NOT IN"
+            " (SELECT fingerprint FROM listings WHERE server = ?1 AND kind = ?2 AND name = ?3"
+            " ORDER BY last_utc DESC LIMIT ?4)",
             (*key, KEPT_PER_NAME),
         )
 
@@ -127,28 +127,20 @@ def decide(tx: Transaction, server: str, kind: str, name: str, fingerprint: str,
     tx.audit(by, decision or "unreviewed", f"{server}/{name} {fingerprint[:12]}")
 
 
-def history(db: sqlite3.Connection, server: str, kind: str, name: str) -> list[tuple[str, str, int, int, int | None]]:
-    """Every text seen under a name, oldest first: (fingerprint, canonical JSON, first UTC, last UTC, gone UTC)."""
-    return db.execute(
-        "SELECT l.fingerprint, d.json, l.first_utc, l.last_utc, l.gone_utc FROM listings l"
-        " JOIN definitions d ON d.fingerprint = l.fingerprint"
-        " WHERE l.server = ? AND l.kind = ? AND l.name = ? ORDER BY l.first_utc, l.last_utc",
+def history(db: sqlite3.Connection, server: str, kind: str, name: str) -> list[SeenText]:
+    """Every text seen under a name, oldest first. The last is the one that counts now."""
+    rows = db.execute(
+        "SELECT l.fingerprint, d.json, l.first_utc, l.last_utc, l.gone_utc, coalesce(r.decision, ''), r.utc"
+        " FROM listings l JOIN definitions d ON d.fingerprint = l.fingerprint LEFT JOIN reviews r"
+        " ON r.server = l.server AND r.kind = l.kind AND r.name = l.name AND r.fingerprint = l.fingerprint"
+        " WHERE l.server = ? AND l.kind = ? AND l.name = ? ORDER BY l.gone_utc IS NULL, l.last_utc, l.first_utc",
         (server, kind, name),
     ).fetchall()
-
-
-def last_approved(db: sqlite3.Connection, server: str, kind: str, name: str) -> tuple[str, str] | None:
-    """(fingerprint, canonical JSON) of the text a person approved last under this name, or None."""
-    row: tuple[str, str] | None = db.execute(
-        "SELECT r.fingerprint, d.json FROM reviews r JOIN definitions d ON d.fingerprint = r.fingerprint"
-        " WHERE r.server = ? AND r.kind = ? AND r.name = ? AND r.decision = 'approved' ORDER BY r.utc DESC LIMIT 1",
-        (server, kind, name),
-    ).fetchone()
-    return row
+    return [SeenText(*row) for row in rows]
 
 
 def unjudged(db: sqlite3.Connection, producer: str, version: str, limit: int) -> list[tuple[str, Definition]]:
-    """Listed definitions this version of the producer has not judged (errors count as not judged), as (server, it)."""
+    """(server, definition) of what is listed and this version of the producer has not judged; errors do not count."""
     rows = db.execute(
         "SELECT l.server, l.kind, l.name, l.fingerprint, d.json FROM listings l"
         " JOIN definitions d ON d.fingerprint = l.fingerprint"

@@ -12,8 +12,21 @@ from typing import TypeVar
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
 from mcpwatch.store.database import StateError, connect, describe, patiently, writing
+from mcpwatch.store.definitions import history, read_definitions, unjudged, verdicts
 from mcpwatch.store.paths import state_file
-from mcpwatch.store.records import AuditRow, CallRow, Policy, Session, Usage
+from mcpwatch.store.records import (
+    AuditRow,
+    CallRow,
+    Definition,
+    Policy,
+    SeenText,
+    ServerDefinitions,
+    Session,
+    ToolRow,
+    Usage,
+    Verdict,
+)
+from mcpwatch.store.tools import read_tools
 from mcpwatch.store.transaction import Transaction, read_policy
 
 T = TypeVar("T")
@@ -120,6 +133,26 @@ class Ledger:
         """What was done to the protection after `seq`, oldest first."""
         rows = self._read(lambda db: db.execute(queries.AUDIT_SINCE, (seq, limit)).fetchall())
         return [queries.to_audit(row) for row in rows]
+
+    def definitions(self, server: str) -> ServerDefinitions:
+        """What is known about a server's definitions."""
+        return self._snapshot(lambda db: read_definitions(db, server))
+
+    def verdicts(self, server: str, fingerprint: str) -> list[Verdict]:
+        """All verdicts on one text, local first."""
+        return self._read(lambda db: verdicts(db, server, fingerprint))
+
+    def history(self, server: str, kind: str, name: str) -> list[SeenText]:
+        """Every text seen under a name, oldest first."""
+        return self._read(lambda db: history(db, server, kind, name))
+
+    def unjudged(self, producer: str, version: str, limit: int) -> list[tuple[str, Definition]]:
+        """(server, definition) of what is listed and this version of the producer has not judged."""
+        return self._read(lambda db: unjudged(db, producer, version, limit))
+
+    def tools(self) -> list[ToolRow]:
+        """Every definition that was listed, and every tool that was called."""
+        return self._snapshot(read_tools)
 
     def _calls(self, query: str, **parameters: object) -> list[CallRow]:
         return [queries.to_call(row) for row in self._read(lambda db: db.execute(query, parameters).fetchall())]

@@ -28,7 +28,7 @@ Verdict = Literal["allow", "deny"]
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One row of the table. `rank` sorts the worst first when reversed; an unscanned definition stands above a safe one."""
+    """One row of the table. `rank` grows with the need to look: unscanned stands above safe."""
 
     name: str
     rank: int

@@ -13,9 +13,10 @@ import aiosqlite
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import LedgerClock
 from mcpwatch.store.database import StateError, describe
+from mcpwatch.store.definitions import history, verdicts
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.paths import state_file
-from mcpwatch.store.records import AuditRow, CallRow, Limit, Policy, Session, ToolRow, Usage
+from mcpwatch.store.records import AuditRow, CallRow, Limit, Policy, SeenText, Session, ToolRow, Usage, Verdict
 from mcpwatch.store.tools import read_tools
 from mcpwatch.store.transaction import read_policy
 
@@ -71,13 +72,13 @@ class Reader:
         usages: tuple[Usage, ...] = await self._snapshot(read)
         return usages
 
-    async def history(self, limit: Limit, buckets: int) -> list[int]:
+    async def use(self, limit: Limit, buckets: int) -> list[int]:
         """Use in each of `buckets` equal steps of the limit's window, oldest first, whatever the epoch."""
 
         def read(db: sqlite3.Connection) -> list[int]:
             now, window = self._clock.now(), limit.window_s * charges.SECOND_NS
             moments = [now - window + window * i // buckets for i in range(buckets + 1)]
-            return charges.history([charges.totals_at(db, limit.scope, m) for m in moments], limit.dimension)
+            return charges.steps([charges.totals_at(db, limit.scope, m) for m in moments], limit.dimension)
 
         steps: list[int] = await self._snapshot(read)
         return steps
@@ -108,6 +109,16 @@ class Reader:
         """Every tool that was listed or called."""
         tools: list[ToolRow] = await self._snapshot(read_tools)
         return tools
+
+    async def verdicts(self, server: str, fingerprint: str) -> list[Verdict]:
+        """All verdicts on one text, local first."""
+        found: list[Verdict] = await self._snapshot(lambda db: verdicts(db, server, fingerprint))
+        return found
+
+    async def history(self, server: str, kind: str, name: str) -> list[SeenText]:
+        """Every text seen under a name, oldest first."""
+        found: list[SeenText] = await self._snapshot(lambda db: history(db, server, kind, name))
+        return found
 
     async def audit_since(self, seq: int, limit: int = 500) -> list[AuditRow]:
         """What was done to the protection after `seq`, oldest first."""

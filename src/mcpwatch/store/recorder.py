@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ class Recorder:
         self._written_identity: dict[str, str] = {}
         self._exit_code: int | None = None
         self._lost = 0
+        self._deferred: deque[Callable[[Transaction], None]] = deque(maxlen=QUEUE_MOST)
         self._warnings: deque[str] = deque(maxlen=100)
         self._session: int | None = None
         self._pruning = False
@@ -99,6 +101,11 @@ class Recorder:
     def identify(self, **identity: str) -> None:
         """Client name, client version, protocol revision: columns of the session, as they become known."""
         self._identity = self._identity | {key: value[:256] for key, value in identity.items() if value}
+        self.nudge()
+
+    def defer(self, work: Callable[[Transaction], None]) -> None:
+        """Do this in the next batch's transaction; again in the one after, should that fail."""
+        self._deferred.append(work)
         self.nudge()
 
     def warn(self, text: str) -> None:
@@ -188,6 +195,10 @@ class Recorder:
             self._settle(tx)
             for lock_utc in {call.lock_utc for call in batch if call.lock_utc}:
                 tx.count_refused(sum(call.lock_utc == lock_utc for call in batch), lock_utc)
+            for _ in range(len(self._deferred)):
+                work = self._deferred.popleft()
+                tx.on_rollback.append(partial(self._deferred.appendleft, work))
+                work(tx)
             while self._warnings:
                 tx.audit("mcpwatch", "warning", self._warnings.popleft())
             if self._lost:

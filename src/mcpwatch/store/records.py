@@ -228,13 +228,23 @@ class Verdict(msgspec.Struct, frozen=True):
     utc: int = 0
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A definition as a guard knows it: the newest text under a name, its score, what was decided about it."""
+class ServerDefinitions(msgspec.Struct, frozen=True):
+    """All that is known about the definitions of one server, and what the other servers' tools are called."""
 
-    kind: str
-    name: str
+    listed: tuple[tuple[str, str, str], ...] = ()  # (kind, name, fingerprint) on its lists now
+    scores: dict[str, float] = {}  # fingerprint → the highest score of its verdicts
+    versions: dict[str, str] = {}  # fingerprint → version of the rules that judged it here
+    reviews: dict[tuple[str, str, str], str] = {}  # (kind, name, fingerprint) → approved | blocked
+    inventory: dict[str, tuple[str, ...]] = {}  # other server → its tools
+
+
+class SeenText(msgspec.Struct, frozen=True):
+    """One text a name had, and when it was on the list."""
+
     fingerprint: str
-    score: float | None  # the highest of its verdicts
+    json: str
+    first_utc: int
+    last_utc: int
+    gone_utc: int | None
     decision: str  # "" | approved | blocked
-    changed: bool  # another text of this name was approved before
-    version: str = ""  # of the local verdict
+    decided_utc: int | None

@@ -131,6 +131,11 @@ class Transaction:
         for utc, tokens, cost in rows:
             charges.charge(self.db, [scope], min(utc + offset, self.now), calls=1, tokens=tokens, cost=cost)
 
+    def has_seen(self, server: str, kind: str, name: str, fingerprint: str) -> bool:
+        """Whether this text was ever on the server's list under this name."""
+        query = "SELECT 1 FROM listings WHERE server = ? AND kind = ? AND name = ? AND fingerprint = ?"
+        return self.db.execute(query, (server, kind, name, fingerprint)).fetchone() is not None
+
     # -- password --------------------------------------------------------------------------------------
 
     def set_password_hash(self, password_hash: str) -> None:

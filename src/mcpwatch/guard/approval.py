@@ -1,0 +1,55 @@
+"""Approving and blocking definitions: always one exact text, named by its fingerprint."""
+
+from __future__ import annotations
+
+from mcpwatch.guard.lock import Denied, make_change
+from mcpwatch.guard.review import held
+from mcpwatch.store.definitions import decide, read_definitions
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.transaction import Transaction
+
+
+def approve(
+    ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, secret: str | None, *, by: str
+) -> None:
+    """Let exactly this text pass. Asks for the password when it is held now. Raises Denied."""
+    _decide(ledger, server, kind, name, fingerprint, "approved", secret, by)
+
+
+def block(ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, *, by: str) -> None:
+    """Quarantine exactly this text, whatever its score."""
+    _decide(ledger, server, kind, name, fingerprint, "blocked", None, by)
+
+
+def take_back(
+    ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, secret: str | None, *, by: str
+) -> None:
+    """Undo an approval or a block. Undoing a block asks for the password."""
+    _decide(ledger, server, kind, name, fingerprint, "", secret, by)
+
+
+def _decide(
+    ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, decision: str, secret: str | None, by: str
+) -> None:
+    def why_held(tx: Transaction, decided: str) -> str:
+        known = read_definitions(tx.db, server)
+        others = any(
+            (k, n) == (kind, name) and f != fingerprint and d == "approved" for (k, n, f), d in known.reviews.items()
+        )
+        return held(
+            score=known.scores.get(fingerprint),
+            decision=decided,
+            changed=others and decided != "approved",
+            strict=tx.policy().strict,
+        )
+
+    def loosens(tx: Transaction) -> bool:
+        now = read_definitions(tx.db, server).reviews.get((kind, name, fingerprint), "")
+        return bool(why_held(tx, now)) and not why_held(tx, decision)
+
+    def change(tx: Transaction) -> None:
+        if not tx.has_seen(server, kind, name, fingerprint):
+            raise Denied("invalid", f"{server} never listed this text under the name {name!r}")
+        decide(tx, server, kind, name, fingerprint, decision, by)
+
+    make_change(ledger, secret, decision or "unreview", by, loosens, change)
