@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcpwatch.guard.lock import Denied, make_change
 from mcpwatch.guard.review import held
-from mcpwatch.store.definitions import decide, read_definitions
+from mcpwatch.store.definitions import decide, definitions_in
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.transaction import Transaction
 
@@ -32,7 +32,7 @@ def _decide(
     ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, decision: str, secret: str | None, by: str
 ) -> None:
     def why_held(tx: Transaction, decided: str) -> str:
-        known = read_definitions(tx.db, server)
+        known = definitions_in(tx, server)
         others = any(
             (k, n) == (kind, name) and f != fingerprint and d == "approved" for (k, n, f), d in known.reviews.items()
         )
@@ -44,7 +44,7 @@ def _decide(
         )
 
     def loosens(tx: Transaction) -> bool:
-        now = read_definitions(tx.db, server).reviews.get((kind, name, fingerprint), "")
+        now = definitions_in(tx, server).reviews.get((kind, name, fingerprint), "")
         return bool(why_held(tx, now)) and not why_held(tx, decision)
 
     def change(tx: Transaction) -> None:

@@ -42,6 +42,11 @@ def read_definitions(db: sqlite3.Connection, server: str) -> ServerDefinitions:
     )
 
 
+def definitions_in(tx: Transaction, server: str) -> ServerDefinitions:
+    """The same, consistent with what the transaction writes."""
+    return read_definitions(tx.db, server)
+
+
 def inventory(db: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     """server → names of the tools it lists now."""
     names: dict[str, list[str]] = {}
@@ -127,7 +132,7 @@ def decide(tx: Transaction, server: str, kind: str, name: str, fingerprint: str,
     tx.audit(by, decision or "unreviewed", f"{server}/{name} {fingerprint[:12]}")
 
 
-def history(db: sqlite3.Connection, server: str, kind: str, name: str) -> list[SeenText]:
+def texts(db: sqlite3.Connection, server: str, kind: str, name: str) -> list[SeenText]:
     """Every text seen under a name, oldest first. The last is the one that counts now."""
     rows = db.execute(
         "SELECT l.fingerprint, d.json, l.first_utc, l.last_utc, l.gone_utc, coalesce(r.decision, ''), r.utc"

@@ -12,7 +12,7 @@ from typing import TypeVar
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
 from mcpwatch.store.database import StateError, connect, describe, patiently, writing
-from mcpwatch.store.definitions import history, read_definitions, unjudged, verdicts
+from mcpwatch.store.definitions import read_definitions, texts, unjudged, verdicts
 from mcpwatch.store.paths import state_file
 from mcpwatch.store.records import (
     AuditRow,
@@ -142,9 +142,9 @@ class Ledger:
         """All verdicts on one text, local first."""
         return self._read(lambda db: verdicts(db, server, fingerprint))
 
-    def history(self, server: str, kind: str, name: str) -> list[SeenText]:
+    def texts(self, server: str, kind: str, name: str) -> list[SeenText]:
         """Every text seen under a name, oldest first."""
-        return self._read(lambda db: history(db, server, kind, name))
+        return self._read(lambda db: texts(db, server, kind, name))
 
     def unjudged(self, producer: str, version: str, limit: int) -> list[tuple[str, Definition]]:
         """(server, definition) of what is listed and this version of the producer has not judged."""

@@ -13,7 +13,7 @@ import aiosqlite
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import LedgerClock
 from mcpwatch.store.database import StateError, describe
-from mcpwatch.store.definitions import history, verdicts
+from mcpwatch.store.definitions import texts, verdicts
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.paths import state_file
 from mcpwatch.store.records import AuditRow, CallRow, Limit, Policy, SeenText, Session, ToolRow, Usage, Verdict
@@ -72,7 +72,7 @@ class Reader:
         usages: tuple[Usage, ...] = await self._snapshot(read)
         return usages
 
-    async def use(self, limit: Limit, buckets: int) -> list[int]:
+    async def history(self, limit: Limit, buckets: int) -> list[int]:
         """Use in each of `buckets` equal steps of the limit's window, oldest first, whatever the epoch."""
 
         def read(db: sqlite3.Connection) -> list[int]:
@@ -115,9 +115,9 @@ class Reader:
         found: list[Verdict] = await self._snapshot(lambda db: verdicts(db, server, fingerprint))
         return found
 
-    async def history(self, server: str, kind: str, name: str) -> list[SeenText]:
+    async def texts(self, server: str, kind: str, name: str) -> list[SeenText]:
         """Every text seen under a name, oldest first."""
-        found: list[SeenText] = await self._snapshot(lambda db: history(db, server, kind, name))
+        found: list[SeenText] = await self._snapshot(lambda db: texts(db, server, kind, name))
         return found
 
     async def audit_since(self, seq: int, limit: int = 500) -> list[AuditRow]:
