@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import msgspec
 
-from mcpwatch.scan.levels import CAUTION_FROM, DANGER_FROM
 from mcpwatch.scan.verdict import CRITERIA, NO_CRITERION
+from mcpwatch.store.levels import CAUTION_FROM, DANGER_FROM
 
 PROMPT_VERSION: Final = "1"
 """Part of what verdicts are cached by: to be raised with every change of what the model is told."""

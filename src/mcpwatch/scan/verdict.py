@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
-from mcpwatch.scan.levels import Level, level_of, valid_score
+from mcpwatch.store.levels import Level, level_of, severity_of, valid_score
+from mcpwatch.store.records import Verdict
 
 CRITERIA: Final[dict[str, str]] = {
     "exfiltration": "makes the model collect or send secrets, files or the conversation where the user did not ask",
@@ -28,6 +29,8 @@ CRITERIA: Final[dict[str, str]] = {
 """What counts as an attack, by the id a reply names. A dangerous capability by itself is none of these."""
 
 NO_CRITERION: Final = "none"
+OVERSIZE_SCORE: Final = 45.0
+"""What a definition scores at least when the model was shown only a part of it: what nobody read is not safe."""
 REPLY_MAX: Final = 65_536
 REASON_MAX: Final = 600
 QUOTE_MAX: Final = 300
@@ -85,8 +88,8 @@ class Unscanned(msgspec.Struct, frozen=True):
 class LlmVerdict(msgspec.Struct, frozen=True):
     """A model's judgement of one definition. The texts are cleaned and bounded, still written by a model.
 
-    `left_out` counts the characters of the definition the model was not shown: a score of such a partial reading
-    must not make the definition safe. `utc` is in nanoseconds, `duration_ns` covers every attempt and wait.
+    `left_out` counts the characters of the definition the model was not shown. `utc` is in nanoseconds,
+    `duration_ns` covers every attempt and wait.
     """
 
     score: float
@@ -122,6 +125,45 @@ def printable(text: object, limit: int) -> str:
     if len(shown) > limit or len(text) > limit:
         shown = shown[: max(limit - 1, 0)] + "…"[:limit]
     return shown
+
+
+def record(result: LlmVerdict | Unscanned, *, fingerprint: str, server: str, version: str, utc: int = 0) -> Verdict:
+    """What the store keeps of a judgement. `version` is the reviewer's; `utc` dates a failure.
+
+    Its findings have the keys of the rules' findings: one for a score of caution or danger, under the criterion the
+    model named, and one when a part of the definition was over the cap.
+    """
+    if isinstance(result, Unscanned):
+        error = f"{result.failure}: {result.detail}"
+        return Verdict(fingerprint, server, "remote", version, None, error=error, tokens=result.tokens, utc=utc)
+    score = result.score
+    findings = []
+    if result.level.verdict == "deny":
+        findings.append(
+            _finding(f"llm.{result.criterion}", "soft", result.criterion, score, result.reason, result.quote)
+        )
+    if result.left_out:
+        score = max(score, OVERSIZE_SCORE)
+        detail = f"is too large for the model: {result.left_out} characters were left out"
+        findings.append(_finding("llm.oversize", "hard", "oversize", OVERSIZE_SCORE, detail, ""))
+    listed = json.dumps(findings, separators=(",", ":"))
+    return Verdict(
+        fingerprint, server, "remote", version, score, result.reason, listed, "", result.tokens, result.utc
+    )
+
+
+def _finding(rule: str, tier: str, category: str, score: float, detail: str, evidence: str) -> dict[str, Any]:
+    return {
+        "rule": rule,
+        "tier": tier,
+        "category": category,
+        "score": score,
+        "severity": severity_of(score),
+        "detail": detail,
+        "path": "",
+        "evidence": evidence,
+        "decoded": "",
+    }
 
 
 def parse(content: object, *, name: str, nonce: str) -> LlmVerdict | Unscanned:
