@@ -1,0 +1,62 @@
+"""The one line that says what a call was about. Reads raw JSON previews; returns text that is not yet safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mcpwatch.store.records import CallRow, Outcome
+from mcpwatch.tui import fmt
+
+
+def parse(raw: str) -> Any:
+    """The JSON value of a preview, or None when it was cut or is not JSON."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def _arguments(raw: str) -> str:
+    value = parse(raw)
+    if isinstance(value, dict) and isinstance(value.get("arguments"), dict):
+        value = value["arguments"]
+        return msgspec.json.encode(value).decode() if value else ""
+    return raw
+
+
+def _answer(raw: str) -> str:
+    """The words of a tool's answer: its text blocks, else the error's message, else the JSON itself."""
+    value = parse(raw)
+    if not isinstance(value, dict):
+        return raw
+    message = value.get("message")
+    if isinstance(message, str):
+        code = value.get("code")
+        return f"{code} {message}" if isinstance(code, int) else message
+    content = value.get("content")
+    if isinstance(content, list):
+        texts = [c["text"] for c in content if isinstance(c, dict) and isinstance(c.get("text"), str)]
+        if texts:
+            return " ".join(texts)
+    return raw
+
+
+def detail_of(row: CallRow) -> str:
+    if row.outcome in (Outcome.REFUSED, Outcome.VIOLATION, Outcome.CANCELLED, Outcome.TIMED_OUT) and row.note:
+        return row.note
+    if row.outcome == Outcome.PENDING:
+        return _arguments(row.arguments)
+    if row.outcome == Outcome.ERROR:
+        return row.note or _answer(row.result)
+    prefix = f"would lock: {would} · " if (would := would_lock(row.flags)) else ""
+    return f"{prefix}{fmt.size(row.result_bytes)}  {_answer(row.result)}"
+
+
+def would_lock(flags: str) -> str:
+    """The limit a call would have passed while observing, "" if none."""
+    for flag in flags.split(","):
+        if flag.startswith("would-lock:"):
+            return flag.removeprefix("would-lock:")
+    return ""

@@ -1,0 +1,35 @@
+"""Leaving while clients are attached."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.widget import Widget
+
+from mcpwatch.tui import fmt
+from mcpwatch.tui.screens.dialog import Dialog
+from mcpwatch.tui.widgets.controls import FlatButton, Words
+
+
+class QuitScreen(Dialog):
+    HEADING = "Quit"
+
+    def body(self) -> list[Widget]:
+        words = Words(height=3)
+        sessions = fmt.plural(len(self.host.model.sessions), "session")
+        words.set(
+            [(f"{sessions} under guard. Only this screen closes:", "fg")],
+            [("protection stays on, and so does a lock.", "bold")],
+        )
+        self._cancel_button = FlatButton("Cancel", "esc", id="cancel")
+        return [words, self.buttons(self._cancel_button, FlatButton("Quit", "ctrl+q", id="ok"))]
+
+    def on_mount(self) -> None:
+        self._cancel_button.focus()
+
+    @on(FlatButton.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(False)
+
+    @on(FlatButton.Pressed, "#ok")
+    def _ok(self) -> None:
+        self.dismiss(True)

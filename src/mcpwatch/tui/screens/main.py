@@ -1,0 +1,219 @@
+"""The overview: header, lock, meters, servers and their tools, the live calls, footer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.screen import Screen
+
+from mcpwatch.tui import filters, keys
+from mcpwatch.tui.model import SORTS, CallLine, ToolLine, filter_calls, filter_tools, sort_tools
+from mcpwatch.tui.widgets.bars import LEAST, Footer, Header, Notice, TooSmall
+from mcpwatch.tui.widgets.call_log import CallLog
+from mcpwatch.tui.widgets.controls import Field, Words
+from mcpwatch.tui.widgets.linelist import LineList
+from mcpwatch.tui.widgets.lock_banner import LockBanner
+from mcpwatch.tui.widgets.meters import Meters
+from mcpwatch.tui.widgets.onboarding import Onboarding
+from mcpwatch.tui.widgets.server_list import ServerList
+from mcpwatch.tui.widgets.tool_table import ToolTable
+
+if TYPE_CHECKING:
+    from mcpwatch.tui.app import McpWatchApp
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    BINDINGS = keys.bindings("main", "open")
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST[0], "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (LEAST[1], "-short"), (30, "-tall")]  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.header = Header(id="header")
+        self.notice = Notice(id="notice")
+        self.banner = LockBanner(id="banner")
+        self.meters = Meters(id="meters")
+        self.servers = ServerList(id="servers")
+        self.tools = ToolTable(id="tools")
+        self.calls = CallLog(id="calls")
+        self.onboarding = Onboarding(id="onboarding")
+        self.field = Field(id="filter", placeholder=filters.EXAMPLE)
+        self.footer = Footer(id="footer")
+        self.too_small = TooSmall(id="too-small")
+        self.terms: tuple[filters.Term, ...] = ()
+        self._frozen: tuple[list[ToolLine], list[CallLine]] | None = None
+        self._arrived = 0
+        self._shown: tuple[object, ...] = ()
+
+    @property
+    def host(self) -> McpWatchApp:
+        return cast("McpWatchApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield self.too_small
+        yield self.header
+        yield self.notice
+        yield self.banner
+        yield self.meters
+        with Horizontal(id="panes"):
+            yield self.servers
+            yield self.tools
+        yield self.calls
+        yield self.onboarding
+        prompt = Words(id="prompt")
+        prompt.set([("/", "key")])
+        with Horizontal(id="filter-bar"):
+            yield prompt
+            yield self.field
+        yield self.footer
+
+    def on_mount(self) -> None:
+        self.notice.text_shown = self.host.notice
+        self.notice.display = bool(self.host.notice)
+        self.query_one("#filter-bar").display = False
+        self.show_empty()
+        self.tools.focus()
+
+    def on_screen_resume(self) -> None:
+        self.redraw(everything=True)
+
+    # --- drawing ---
+
+    def show_empty(self) -> None:
+        """The card for the first server stands in for the panes until there is something to show."""
+        empty = self.host.model.empty and not self.host.model.error
+        self.set_class(empty, "-empty")
+        if empty and not self.onboarding.has_focus:
+            self.onboarding.focus()
+        elif not empty and self.onboarding.has_focus:
+            self.tools.focus()
+
+    def redraw_lock(self) -> None:
+        self.banner.show()
+        self.header.redraw()
+        self.meters.redraw()
+        self.footer.redraw()
+        self.too_small.redraw()
+
+    def redraw(self, *, everything: bool = False) -> None:
+        """What the tick shows. Covered lists wait until they are seen again; paused ones until they resume."""
+        with self.host.batch_update():
+            self.show_empty()
+            self.redraw_lock()
+            if self.is_current or everything:
+                self._redraw_lists(everything)
+
+    def _redraw_lists(self, everything: bool) -> None:
+        model = self.host.model
+        self.calls.rate = model.rate(self.host.now())
+        self.calls.paused = self.tools.paused = self.host.paused
+        wanted = (model.tools_version, model.calls_version, self._scope, self.terms, self.tools.sort, self._frozen)
+        if not everything and wanted == self._shown:
+            # Nothing came: only ages and counters move.
+            if not self.host.paused:
+                self.tools.redraw()
+            self.calls.redraw()
+            return
+        self._shown = wanted
+        tools, calls = self._frozen or (model.tools(), model.calls())
+        if self._frozen is not None:
+            self.calls.unseen = model.arrived - self._arrived
+        self.calls.total = len(calls)
+        shown = filter_tools(tools, self.terms, self._scope)
+        self.tools.total = len(filter_tools(tools, (), ""))
+        self.tools.set_rows(sort_tools(shown, self.tools.sort))
+        self.calls.set_rows(filter_calls(calls, self.terms, self._scope), stick=self.calls.following)
+        self.servers.set_rows(model.servers())
+
+    @property
+    def _scope(self) -> str:
+        """The raw name of the chosen server, "" for all."""
+        chosen = self.servers.selected
+        return chosen.key if chosen is not None else ""
+
+    # --- what the keys do ---
+
+    def pause(self) -> None:
+        model = self.host.model
+        self._frozen = (list(model.tools()), model.calls()) if self.host.paused else None
+        self._arrived = model.arrived
+        self.calls.unseen = 0
+        self.redraw(everything=True)
+
+    def follow(self) -> None:
+        self.calls.following = not self.calls.following
+        self.redraw(everything=True)
+
+    def next_sort(self) -> None:
+        self.tools.sort = SORTS[(SORTS.index(self.tools.sort) + 1) % len(SORTS)]
+        self.redraw(everything=True)
+
+    def focus_pane(self, name: str) -> None:
+        if self.host.model.empty:
+            return
+        self.set_class(name == "servers", "-servers")
+        self.call_after_refresh(self.query_one(f"#{name}", LineList).focus)
+
+    def next_pane(self, by: int) -> None:
+        panes = ("servers", "tools", "calls")
+        focused = self.focused.id if self.focused is not None else None
+        at = panes.index(focused) if focused in panes else 1
+        self.focus_pane(panes[(at + by) % 3])
+
+    def open_filter(self) -> None:
+        self.query_one("#filter-bar").display = True
+        self.field.focus()
+
+    def close_filter(self, *, clear: bool) -> None:
+        if clear:
+            self.field.clear()
+            self.terms = ()
+            self.tools.filter_text = ""
+        self.query_one("#filter-bar").display = False
+        self.tools.focus()
+        self.redraw(everything=True)
+
+    def clear(self) -> None:
+        """esc: the filter goes first, then the chosen server."""
+        if self.field.has_focus or self.terms:
+            self.close_filter(clear=True)
+        elif self._scope:
+            self.servers.action_edge(-1)
+
+    @on(Field.Changed, "#filter")
+    def _filter(self) -> None:
+        self.terms = filters.parse(self.field.value)
+        self.tools.filter_text = self.host.model.name(" ".join(self.field.value.split())) if self.terms else ""
+        self.redraw(everything=True)
+
+    @on(Field.Submitted, "#filter")
+    def _filtered(self) -> None:
+        self.close_filter(clear=not self.terms)
+
+    @on(LineList.Moved)
+    def _moved(self, event: LineList.Moved) -> None:
+        if event.source is self.servers:
+            chosen = self.servers.selected
+            self.tools.title = chosen.name if chosen is not None and chosen.key else "all servers"
+            self.redraw(everything=True)
+        elif event.source is self.calls:
+            # Looking back at a call is not following; at the first row it is again.
+            self.calls.following = self.calls.cursor == 0
+            self.calls.redraw()
+
+    @on(LineList.Chosen)
+    def _chosen(self, event: LineList.Chosen) -> None:
+        if event.source is self.servers:
+            self.focus_pane("tools")
+        elif isinstance(event.source.selected, (ToolLine, CallLine)):
+            self.host.open_detail(event.source.selected)
+
+    @property
+    def under_cursor(self) -> ToolLine | CallLine | None:
+        for pane in (self.calls, self.tools):
+            if pane.has_focus:
+                return pane.selected
+        return None

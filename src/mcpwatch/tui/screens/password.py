@@ -1,0 +1,129 @@
+"""Setting or changing the password, and the other dialogue that only asks for it."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.widget import Widget
+
+from mcpwatch.tui.cells import wrap
+from mcpwatch.tui.screens.dialog import Attempt
+from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
+
+LEAST = 8
+WIDTH = 60
+
+
+class PasswordScreen(Attempt):
+    """Twice the new one, and the current one when there is one. With `arm` it arms the limits afterwards."""
+
+    def __init__(self, *, arm: bool = False) -> None:
+        super().__init__()
+        self._arm = arm
+
+    @property
+    def HEADING(self) -> str:  # type: ignore[override]
+        return "Change the password" if self.host.model.policy.has_password else "Set a password"
+
+    def body(self) -> list[Widget]:
+        self._has = self.host.model.policy.has_password
+        why = "It is asked for whatever loosens: unlocking, raising a limit, observing."
+        if self._arm:
+            why = "Arming needs a password: without one, nobody could prove to be you when it locks. " + why
+        lines = wrap(why, WIDTH)
+        words = Words(height=len(lines) + 1)
+        words.set(*[[(line, "fg")] for line in lines])
+        self._current = Field(password=True, id="current")
+        self._new = Field(password=True, id="new")
+        self._again = Field(password=True, id="again")
+        self._live = Words(height=1)
+        return [
+            words,
+            *([self.row("Current password", self._current)] if self._has else []),
+            self.row("New password", self._new),
+            self.row("The same again", self._again),
+            self._live,
+            self.hint,
+            self.buttons(FlatButton("Cancel", "esc", id="cancel"), FlatButton("Set", "enter", id="ok")),
+        ]
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        (self._current if self._has else self._new).focus()
+        self.call_after_refresh(self._check)
+
+    @on(Field.Changed)
+    def _check(self) -> None:
+        new, again = self._new.value, self._again.value
+        if len(new) < LEAST:
+            self._live.set([(f"at least {LEAST} characters; {len(new)} so far", "dim")])
+        elif again and not new.startswith(again):
+            self._live.set([("! the two differ", "caution")])
+        elif again != new:
+            self._live.set([("now the same again", "dim")])
+        else:
+            self._live.set([("✓ the two are the same", "safe")])
+
+    @on(FlatButton.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(False)
+
+    @on(FlatButton.Pressed, "#ok")
+    @on(Field.Submitted)
+    def _submit(self, event: Field.Submitted | FlatButton.Pressed) -> None:
+        fields = [*([self._current] if self._has else []), self._new, self._again]
+        if isinstance(event, Field.Submitted) and event.input is not fields[-1]:
+            self.focus_next()
+            return
+        if not all(field.value for field in fields):
+            return
+        self.run_worker(self._set(self._new.value, self._again.value, self._current.value if self._has else None))
+
+    async def _set(self, new: str, again: str, current: str | None) -> None:
+        fields = [*([self._current] if self._has else []), self._new, self._again]
+        if await self.attempt(lambda: self.host.source.set_password(new, again, current), *fields):
+            self.host.say("The password is set.")
+            self.dismiss(True)
+
+
+class ObserveScreen(Attempt):
+    """From armed back to observing: this loosens, so it asks."""
+
+    HEADING = "Observe only"
+
+    def body(self) -> list[Widget]:
+        self._has = self.host.model.policy.has_password
+        lines = wrap("Limits stop refusing calls. Usage is still metered, and the panic lock still works.", WIDTH)
+        words = Words(height=len(lines) + 1)
+        words.set(*[[(line, "fg")] for line in lines])
+        self._field = Field(password=self._has, id="secret", placeholder="" if self._has else "type OBSERVE")
+        return [
+            words,
+            self.row("Password" if self._has else "Type OBSERVE", self._field),
+            self.hint,
+            self.buttons(FlatButton("Cancel", "esc", id="cancel"), FlatButton("Observe", "enter", id="ok")),
+        ]
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._field.focus()
+
+    @on(FlatButton.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(False)
+
+    @on(FlatButton.Pressed, "#ok")
+    @on(Field.Submitted, "#secret")
+    def _submit(self) -> None:
+        typed = self._field.value
+        if not typed:
+            self._field.focus()
+        elif not self._has and typed != "OBSERVE":
+            self._field.clear()
+            self.say("that is not the word OBSERVE")
+        else:
+            self.run_worker(self._observe(typed if self._has else None))
+
+    async def _observe(self, secret: str | None) -> None:
+        if await self.attempt(lambda: self.host.source.observe(secret), self._field):
+            self.host.say("Observing: limits are off.")
+            self.dismiss(True)

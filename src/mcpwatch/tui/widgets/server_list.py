@@ -1,0 +1,33 @@
+"""The servers; the cursor chooses whose tools and calls are shown."""
+
+from __future__ import annotations
+
+from mcpwatch.tui.cells import Line, Span, fit
+from mcpwatch.tui.levels import MARKS
+from mcpwatch.tui.model import ServerLine
+from mcpwatch.tui.widgets.linelist import LineList
+
+
+class ServerList(LineList[ServerLine]):
+    def row_key(self, row: ServerLine) -> str:
+        return row.key
+
+    def titles(self) -> tuple[list[Span], list[Span]]:
+        n = max(0, len(self.rows) - 1)
+        return [(" 1 Servers ", "title")], [(f"{n} ", "dim")]
+
+    def foot(self) -> list[Span]:
+        return []
+
+    def row_line(self, row: ServerLine, width: int) -> Line:
+        count = fit(str(row.tools), 4, right=True) + " "
+        if not row.key:
+            return [(" ∗ ", "dim"), (fit(row.name, width - 8), "bold"), (count, "dim")]
+        mark = MARKS[row.level]
+        client = row.client if row.live else "not running"
+        names = width - 8
+        name = min(max(len(row.name), 10), names)
+        rest = names - name - 1
+        line: Line = [(f" {mark.level.mark} ", mark.style), (fit(row.name, name), "fg" if row.live else "dim")]
+        line.append((" " + fit(client, rest) if rest > 3 else " " * (rest + 1), "dim"))
+        return [*line, (count, "dim")]

@@ -1,0 +1,250 @@
+"""A state that stands still: records made by hand, a clock that only moves when told, changes written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC
+
+import msgspec
+
+from mcpwatch.guard.limits import DEFAULTS
+from mcpwatch.guard.lock import Denied
+from mcpwatch.store.database import StateError
+from mcpwatch.store.records import CallRow, Dimension, Limit, Lock, Policy, Session, ToolRow, Usage
+
+NOW = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC
+SECOND = 1_000_000_000
+ZONE = UTC
+
+
+class Clock:
+    def __init__(self, now: int = NOW) -> None:
+        self.at = now
+
+    def __call__(self) -> int:
+        return self.at
+
+
+def call_row(n: int, **changes: object) -> CallRow:
+    """The n-th call: half a second apart, the highest the newest."""
+    row = CallRow(
+        id=n, rev=n, session=1, server="github", client_name="claude-code", client_version="2.1.0",
+        protocol="2025-11-25", method="tools/call", tool="search_code", from_server=False, protected=True,
+        started_utc=NOW - 60 * SECOND + n * SECOND // 2, duration_ns=312_000_000, arguments_bytes=48,
+        result_bytes=2048, tokens_in=120, tokens_out=1080, tokens_method="estimate", cost=3600, outcome="ok",
+        code="", note="", flags="", arguments='{"name":"search_code","arguments":{"q":"lock repo:acme/api"}}',
+        result='{"content":[{"type":"text","text":"12 matches in 4 files"}]}',
+    )  # fmt: skip
+    return msgspec.structs.replace(row, **changes)
+
+
+def tool_row(server: str, name: str, **changes: object) -> ToolRow:
+    row = ToolRow(
+        server=server, kind="tool", name=name, fingerprint="9f2c51d07be84a66", listed=True, score=None, review="",
+        calls=0, errors=0, refused=0, tokens=0, cost=0, last_utc=None, last_outcome="", definition_tokens=140,
+        protected=True,
+    )  # fmt: skip
+    return msgspec.structs.replace(row, **changes)
+
+
+def session_row(n: int, server: str, client: str = "claude-code") -> Session:
+    return Session(
+        id=n, server=server, transport="stdio", pid=4000 + n, command=f"npx {server}", client_name=client,
+        client_version="2.1.0", protocol="2025-11-25", started_utc=NOW - 3600 * SECOND, ended_utc=None, exit_code=None,
+    )  # fmt: skip
+
+
+class FakeSource:
+    """A DataSource in memory. `changes` lists what was asked for; `password` is what unlocks."""
+
+    def __init__(self) -> None:
+        self.now_policy = Policy(limits=DEFAULTS, version=1)
+        self.used = {Dimension.CALLS: 0, Dimension.TOKENS: 0, Dimension.COST: 0}
+        self.steps: dict[Dimension, list[int]] = {}
+        self.call_rows: list[CallRow] = []
+        self.tool_rows: list[ToolRow] = []
+        self.session_rows: list[Session] = []
+        self.password: str | None = None
+        self.failures = 0
+        self.wait = 0.0
+        self.error: StateError | None = None
+        self.asked: list[tuple[object, ...]] = []
+        self.reads: dict[str, int] = {}
+        self.hold: asyncio.Event | None = None  # while set and not fired, a password check does not end
+        self._version = 1
+        self._seen = 0
+
+    def touch(self) -> None:
+        """Something was written."""
+        self._version += 1
+
+    def set_policy(self, **changes: object) -> None:
+        self.now_policy = msgspec.structs.replace(self.now_policy, version=self.now_policy.version + 1, **changes)
+        self.touch()
+
+    def lock_now(self, code: str = "calls", reason: str = "31 calls in the last minute, limit 30", **more: object) -> None:
+        lock = Lock(locked=True, code=code, reason=reason, by="mcpwatch", since_utc=NOW - 11 * SECOND, refused=4)
+        self.set_policy(lock=msgspec.structs.replace(lock, **more))
+
+    def _read(self, name: str) -> None:
+        self.reads[name] = self.reads.get(name, 0) + 1
+        if self.error is not None:
+            raise self.error
+
+    async def open(self) -> None:
+        self._read("open")
+
+    async def close(self) -> None:
+        return
+
+    async def replaced(self) -> bool:
+        return False
+
+    async def changed(self) -> bool:
+        self._read("changed")
+        changed, self._seen = self._seen != self._version, self._version
+        return changed
+
+    async def policy(self) -> Policy:
+        self._read("policy")
+        return msgspec.structs.replace(self.now_policy, has_password=self.password is not None)
+
+    async def usages(self) -> tuple[Usage, ...]:
+        self._read("usages")
+        return tuple(Usage(limit, self.used[limit.dimension]) for limit in self.now_policy.limits)
+
+    async def history(self, limit: Limit, buckets: int) -> list[int]:
+        self._read("history")
+        return self.steps.get(limit.dimension, [0] * buckets)
+
+    async def throttle(self) -> tuple[int, float]:
+        return self.failures, self.wait
+
+    async def calls_since(self, rev: int, limit: int) -> list[CallRow]:
+        self._read("calls_since")
+        return sorted((row for row in self.call_rows if row.rev > rev), key=lambda row: row.rev)[:limit]
+
+    async def latest_calls(self, limit: int) -> list[CallRow]:
+        self._read("latest_calls")
+        return self.call_rows[-limit:]
+
+    async def call(self, call: int) -> CallRow | None:
+        self._read("call")
+        return next((row for row in self.call_rows if row.id == call), None)
+
+    async def sessions(self) -> list[Session]:
+        self._read("sessions")
+        return self.session_rows
+
+    async def tools(self) -> list[ToolRow]:
+        self._read("tools")
+        return self.tool_rows
+
+    # --- changes ---
+
+    async def _check(self, secret: str | None) -> None:
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.password is not None and secret != self.password:
+            self.failures += 1
+            self.wait = 0.0 if self.failures < 3 else 4.0
+            raise Denied("wrong-password", "wrong password", wait_s=self.wait, failures=self.failures)
+
+    async def lock(self, reason: str) -> None:
+        self._read("lock")
+        self.asked.append(("lock", reason))
+        self.lock_now("panic", reason or "panic key", by="screen", since_utc=NOW, refused=0)
+
+    async def unlock(self, secret: str, keep_window: bool) -> None:
+        self.asked.append(("unlock", keep_window))
+        if self.password is None and secret != "UNLOCK":
+            raise Denied("type-unlock", "no password is set: type the word UNLOCK to unlock")
+        await self._check(secret)
+        self.set_policy(lock=Lock())
+
+    async def set_password(self, new: str, again: str, current: str | None) -> None:
+        self.asked.append(("password",))
+        await self._check(current)
+        self.password = new
+        self.set_policy()
+
+    async def arm(self) -> None:
+        self.asked.append(("arm",))
+        self.set_policy(armed=True)
+
+    async def observe(self, secret: str | None) -> None:
+        self.asked.append(("observe",))
+        await self._check(secret)
+        self.set_policy(armed=False)
+
+    async def set_limits(self, limits: Sequence[Limit], secret: str | None) -> None:
+        self.asked.append(("limits", *limits))
+        old = {limit.key: limit for limit in self.now_policy.limits}
+        if any(limit.key in old and limit.maximum > old[limit.key].maximum for limit in limits):
+            await self._check(secret)
+        self.set_policy(limits=tuple({**old, **{limit.key: limit for limit in limits}}.values()))
+
+
+WAVE = [0, 1, 1, 2, 1, 3, 2, 4, 5, 3, 2, 1, 0, 0, 1, 2, 3, 5, 6, 4, 3, 2, 2, 1, 0, 1, 2, 4, 6, 7, 5, 3, 2, 1, 1, 0, 1, 3, 4, 5]
+
+
+def busy_source() -> FakeSource:
+    """A working day: four servers, all levels, a few failures."""
+    source = FakeSource()
+    source.password = "correct horse"
+    source.now_policy = msgspec.structs.replace(source.now_policy, armed=True)
+    source.used = {Dimension.CALLS: 18, Dimension.TOKENS: 81_400, Dimension.COST: 420_000}
+    source.steps = {
+        Dimension.CALLS: WAVE,
+        Dimension.TOKENS: [n * 900 for n in WAVE[::-1]],
+        Dimension.COST: [n * 10_000 for n in (*WAVE[7:], *WAVE[:7])],
+    }
+    source.session_rows = [
+        session_row(1, "github"), session_row(2, "filesystem"), session_row(3, "mail-bridge", "cursor"),
+        session_row(4, "postgres"),
+    ]  # fmt: skip
+    minute = 60 * SECOND
+
+    def used(calls: int, tokens: int, ago: int, outcome: str = "ok", **more: object) -> dict[str, object]:
+        return {"calls": calls, "tokens": tokens, "last_utc": NOW - ago, "last_outcome": outcome, **more}
+
+    source.tool_rows = [
+        tool_row("github", "create_or_update_file", score=92.0, review="quarantined",
+                 **used(3, 4100, 2 * SECOND, "refused", refused=1)),
+        tool_row("github", "search_code", score=46.0, **used(212, 31_000, 0)),
+        tool_row("github", "get_file_contents", **used(88, 22_400, 14 * SECOND)),
+        tool_row("github", "list_issues", score=4.0, **used(33, 8800, 2 * minute)),
+        tool_row("github", "merge_pull_request"),
+        tool_row("filesystem", "write_file", score=8.0, review="changed", **used(6, 1900, minute)),
+        tool_row("filesystem", "move_file", **used(1, 200, 31 * minute)),
+        tool_row("filesystem", "read_text_file", score=0.0, protected=False, **used(190, 44_000, SECOND)),
+        tool_row("filesystem", "list_directory", score=0.0, protected=False, **used(75, 6300, SECOND)),
+        tool_row("mail-bridge", "send_mail", **used(2, 800, 4 * minute, "error", errors=1)),
+        tool_row("mail-bridge", "list_threads", **used(11, 9600, 3 * minute)),
+        tool_row("mail-bridge", "get_attachment\x1b[8m"),
+        tool_row("postgres", "query", score=12.0, **used(54, 12_200, 9 * SECOND)),
+        tool_row("postgres", "list_schemas", score=0.0, **used(4, 600, 20 * minute)),
+    ]  # fmt: skip
+    plain = [
+        call_row(n, server="filesystem", tool="read_text_file", duration_ns=3_000_000, protected=False,
+                 result='{"content":[{"type":"text","text":"from __future__ import annotations"}]}')
+        if n % 3 else call_row(n)
+        for n in range(80, 112)
+    ]  # fmt: skip
+    source.call_rows = [
+        *plain,
+        call_row(112, server="postgres", tool="query", duration_ns=18_000_000, tokens_out=400,
+                 result='{"content":[{"type":"text","text":"12 rows"}]}'),
+        call_row(113, server="mail-bridge", client_name="cursor", tool="send_mail", outcome="error", code="-32603",
+                 duration_ns=1_200_000_000, result='{"code":-32603,"message":"SMTP 550 mailbox unavailable"}'),
+        call_row(114, method="tools/list", tool="", duration_ns=96_000_000, result_bytes=38_400, tokens_out=11_000,
+                 result='{"tools":[…'),
+        call_row(115, server="mail-bridge", client_name="cursor", from_server=True, method="sampling/createMessage",
+                 tool="@sampling", duration_ns=2_400_000_000, result='{"role":"assistant"}'),
+        call_row(116, server="github", tool="create_or_update_file", outcome="refused", code="quarantined",
+                 duration_ns=0, tokens_in=0, tokens_out=0, note="its definition scores 92 and waits for approval"),
+        call_row(117, flags="would-lock:calls/60s"),
+        call_row(118, outcome="pending", duration_ns=None, tokens_out=0, result_bytes=0, result=""),
+    ]  # fmt: skip
+    return source
