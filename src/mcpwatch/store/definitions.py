@@ -13,7 +13,7 @@ from mcpwatch.store.transaction import Transaction
 MAX_STORED_JSON = 1 << 20  # characters of one definition kept; a longer one is a finding and is cut
 KEPT_PER_NAME = 50  # texts kept under one name of one server: a server that renames or rewrites cannot fill the disk
 
-_VERDICT_COLUMNS = "fingerprint, server, producer, version, score, reason, findings, error, tokens, utc"
+_VERDICT_COLUMNS = "fingerprint, server, producer, version, score, reason, findings, capabilities, error, tokens, utc"
 
 
 def read_definitions(db: sqlite3.Connection, server: str) -> ServerDefinitions:
@@ -106,8 +106,8 @@ def save_verdict(tx: Transaction, verdict: Verdict) -> None:
         (verdict.fingerprint, verdict.server, verdict.producer),
     ).fetchone()
     tx.db.execute(
-        f"INSERT OR REPLACE INTO verdicts ({_VERDICT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*msgspec.structs.astuple(verdict)[:9], verdict.utc or tx.utc),
+        f"INSERT OR REPLACE INTO verdicts ({_VERDICT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*msgspec.structs.astuple(verdict)[:-1], verdict.utc or tx.utc),
     )
     if verdict.producer == "remote" and (old is None or old[0] != verdict.score):
         tx.changed()

@@ -222,7 +222,8 @@ class Verdict(msgspec.Struct, frozen=True):
     version: str  # of the rule set; or of model and prompt
     score: float | None
     reason: str = ""
-    findings: str = "[]"  # JSON array, as the producer made it
+    findings: str = "[]"  # JSON array of objects, as the producer made them
+    capabilities: str = ""  # what the tool can honestly do, comma separated: exec, write, network, money
     error: str = ""
     tokens: int = 0
     utc: int = 0

@@ -154,6 +154,7 @@ CREATE TABLE verdicts (
     score REAL, -- NULL: unscanned, with the reason in error
     reason TEXT NOT NULL DEFAULT '',
     findings TEXT NOT NULL DEFAULT '[]',
+    capabilities TEXT NOT NULL DEFAULT '',
     error TEXT NOT NULL DEFAULT '',
     tokens INTEGER NOT NULL DEFAULT 0,
     utc INTEGER NOT NULL,
