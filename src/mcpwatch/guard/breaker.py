@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
+
 from mcpwatch.guard import refusal
 from mcpwatch.guard.limits import breach, describe, format_value
 from mcpwatch.guard.refusal import Refusal
@@ -27,6 +29,17 @@ _NAMES_KEPT = 4096  # names are the peer's to invent: caches by name are bounded
 _POSITION = {Dimension.CALLS: 0, Dimension.TOKENS: 1, Dimension.COST: 2}
 
 
+class _ByName:
+    """What one policy says of each tool asked about. A new policy gets a new one: a thread that still reckons with
+    the old policy cannot leave its answer behind."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.protected: dict[str, bool] = {}
+        self.limits: dict[str, tuple[tuple[str, int, Limit], ...]] = {}
+        self.scopes: dict[str, tuple[str, ...]] = {}
+
+
 class Breaker:
     """Decides about the calls of one server. Methods raise StateError; the gate turns that into a refusal.
 
@@ -38,73 +51,70 @@ class Breaker:
         self._ledger = ledger
         self._measure = measure
         self._owed: deque[Call] = deque()  # admitted or answered, not yet (fully) charged
-        self._looking = threading.Lock()
+        self._looking = threading.Lock()  # held only to swap the policy, never while the ledger is asked
         self._seen = -1  # PRAGMA data_version at the last look
         self._policy = Policy(version=-1)
-        self._limits_of: dict[str, tuple[tuple[str, int, Limit], ...]] = {}
-        self._scopes_of: dict[str, tuple[str, ...]] = {}
-        self._protected: dict[str, bool] = {}
+        self._by_name = _ByName(self._policy)
         self._would_lock: set[str] = set()  # keys of the limits that observing finds passed
 
     # -- policy ----------------------------------------------------------------------------------------
 
     def policy(self) -> Policy:
         """The policy in force now: 4 µs when nothing was committed since the last look."""
-        with self._looking:
-            version = self._ledger.data_version()
-            if version != self._seen:
-                self._adopt(self._ledger.policy())
+        version = self._ledger.data_version()
+        if version != self._seen:
+            found = self._ledger.policy()
+            with self._looking:
+                if found.version >= self._policy.version:  # else a transaction of ours has seen a newer one
+                    self._adopt(found)
                 self._seen = version
-            return self._policy
+        return self._policy
 
     def _adopt(self, policy: Policy) -> None:
         old = self._policy
-        if (policy.protect, policy.exempt, policy.limits) != (old.protect, old.exempt, old.limits):
-            self._limits_of.clear()
-            self._scopes_of.clear()
-            self._protected.clear()
         self._policy = policy
+        if (policy.protect, policy.exempt, policy.limits) != (old.protect, old.exempt, old.limits):
+            self._by_name = _ByName(policy)
 
     def _refresh(self, tx: Transaction) -> Policy:
         """The policy as this transaction sees it; read afresh after a rollback."""
-        with self._looking:
-            if tx.policy_version() != self._policy.version:
-                self._adopt(tx.policy())
-                tx.on_rollback.append(self._doubt)
-            return self._policy
+        if tx.policy_version() != self._policy.version:
+            found = tx.policy()
+            with self._looking:
+                self._adopt(found)
+            tx.on_rollback.append(self._doubt)
+        return self._policy
 
     def _doubt(self) -> None:
-        self._seen = -1
+        with self._looking:
+            self._seen, self._policy = -1, msgspec.structs.replace(self._policy, version=-1)
 
     def protected(self, tool: str) -> bool:
         """Whether the user's patterns protect this tool."""
-        known = self._protected.get(tool)
+        of = self._by_name
+        known = of.protected.get(tool)
         if known is None:
-            known = covered(self._policy.protect, self._policy.exempt, self._server, tool)
-            self._keep(self._protected, tool, known)
+            known = covered(of.policy.protect, of.policy.exempt, self._server, tool)
+            _keep(of.protected, tool, known)
         return known
 
     def _limits(self, tool: str) -> tuple[tuple[str, int, Limit], ...]:
         """(key, position of its dimension, limit) of each limit on this tool, in the order they are checked."""
-        known = self._limits_of.get(tool)
+        of = self._by_name
+        known = of.limits.get(tool)
         if known is None:
-            mine = (x for x in self._policy.limits if matches(x.scope, self._server, tool))
+            mine = (x for x in of.policy.limits if matches(x.scope, self._server, tool))
             known = tuple((x.key, _POSITION[x.dimension], x) for x in mine)
-            self._keep(self._limits_of, tool, known)
+            _keep(of.limits, tool, known)
         return known
 
     def _scopes(self, tool: str) -> tuple[str, ...]:
-        known = self._scopes_of.get(tool)
+        of = self._by_name
+        known = of.scopes.get(tool)
         if known is None:
             known = tuple(dict.fromkeys([ALL, *(limit.scope for _, _, limit in self._limits(tool))]))
-            self._keep(self._scopes_of, tool, known)
+            _keep(of.scopes, tool, known)
         return known
-
-    @staticmethod
-    def _keep(cache: dict[str, T], tool: str, value: T) -> None:
-        if len(cache) > _NAMES_KEPT:
-            cache.clear()
-        cache[tool] = value
 
     # -- admitting -------------------------------------------------------------------------------------
 
@@ -179,7 +189,7 @@ class Breaker:
         """Charge all that is owed, in one row a scope. While observing, mark what would have locked."""
         if not self._owed:
             return
-        policy = self._policy
+        policy = self._refresh(tx)
         observing = not policy.armed and not policy.lock.locked
         used: dict[str, int] = {}
         sums: dict[tuple[str, ...], list[int]] = {}
@@ -232,6 +242,12 @@ class Breaker:
                 self._would_lock.add(key)
                 tx.audit(BY, "would-lock", f"{describe(limit, used[key])} ({self._server}/{call.tool})")
             return
+
+
+def _keep(cache: dict[str, T], tool: str, value: T) -> None:
+    if len(cache) > _NAMES_KEPT:
+        cache.clear()
+    cache[tool] = value
 
 
 def _take_due(call: Call) -> tuple[int, int, int]:
