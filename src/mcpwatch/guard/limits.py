@@ -67,6 +67,8 @@ def parse_limit_value(dimension: Dimension, text: str) -> int:
             raise ValueError(f"cost: a number of dollars is wanted, for example 1.00; not {text.strip()!r}") from None
         if not dollars.is_finite():
             raise ValueError("cost: a finite number of dollars is wanted")
+        if dollars < 0:
+            raise ValueError(f"cost: 0 or more is wanted, not {text.strip()[:40]}")
         if dollars > MAX_VALUE // MICRO:
             raise ValueError("cost: that is too large")
         return check_value(dimension, math.ceil(dollars * MICRO))

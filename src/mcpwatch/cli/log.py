@@ -1,0 +1,137 @@
+"""`mcpwatch log`: recorded calls, and those being made."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+
+import click
+
+from mcpwatch.cli.output import iso, local, print_json, print_line, safe
+from mcpwatch.cli.state import opened
+from mcpwatch.guard.limits import format_value
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.records import CallRow, Dimension, Outcome, to_builtins
+from mcpwatch.tui import fmt
+from mcpwatch.tui.preview import detail_of
+
+POLL_S = 0.2
+_PAGE = 500  # more than one batch of the recorder, whose rows share a rev
+_COLOURS = {
+    Outcome.OK: "green",
+    Outcome.PENDING: "cyan",
+    Outcome.REFUSED: "red",
+    Outcome.VIOLATION: "red",
+    Outcome.ERROR: "yellow",
+    Outcome.CANCELLED: "yellow",
+    Outcome.TIMED_OUT: "yellow",
+}
+
+
+@click.command(
+    "log",
+    epilog="\b\nExamples:\n"
+    "  mcpwatch log --follow\n"
+    "  mcpwatch log -n 1000 --server github --json | jq 'select(.outcome == \"refused\")'",
+)
+@click.option("--follow", "-f", is_flag=True, help="Go on with new calls until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines: one object a line.")
+@click.option("--server", help="Only calls to this server.")
+@click.option("--tool", help="Only calls of this tool.")
+@click.option("--lines", "-n", default=20, show_default=True, type=click.IntRange(min=0), help="How many old calls.")
+def command(follow: bool, as_json: bool, server: str | None, tool: str | None, lines: int) -> None:
+    """Oldest first, one call a line: when, how it ended, what was called, how long it took, tokens, cost, and what
+    was said. With --follow a call that takes its time is shown when it begins (pending) and again when it ends."""
+    width = _width()
+    with opened() as ledger:
+        rev = _newest_rev(ledger)
+        rows = ledger.latest_calls(lines, server=server, tool=tool) if lines else []
+        rev = max(rev, max((row.rev for row in rows), default=0))
+    show = _print_object if as_json else lambda row: _print_row(row, width)
+    for row in rows:
+        show(row)
+    if follow:
+        for row in _followed(rev, server, tool):
+            show(row)
+
+
+def _newest_rev(ledger: Ledger) -> int:
+    return max((row.rev for row in ledger.latest_calls(1)), default=0)
+
+
+def _followed(rev: int, server: str | None, tool: str | None) -> Iterator[CallRow]:
+    """Every call written after `rev`, as it is written. Starts over with a state file that replaces this one."""
+    while True:
+        with opened() as ledger:
+            seen = -1
+            while not ledger.replaced():
+                version = ledger.data_version()
+                if version != seen:
+                    seen = version
+                    for page in _pages(ledger, rev, server, tool):
+                        yield from page
+                        rev = page[-1].rev
+                _wait_for_reader()
+        rev = 0
+
+
+def _pages(ledger: Ledger, rev: int, server: str | None, tool: str | None) -> Iterator[list[CallRow]]:
+    """Calls after `rev` in pieces that end between two revs: the rows of one rev come together or not at all."""
+    while True:
+        page = ledger.calls_since(rev, _PAGE, server=server, tool=tool)
+        full = len(page) == _PAGE
+        if full:
+            page = [row for row in page if row.rev != page[-1].rev]
+        if page:
+            yield page
+            rev = page[-1].rev
+        if not full:
+            return
+
+
+def _wait_for_reader() -> None:
+    """Pause between two looks; ends the command when whoever read the output has gone."""
+    if not hasattr(select, "poll"):
+        time.sleep(POLL_S)
+        return
+    poll = select.poll()
+    poll.register(1, 0)
+    if any(event & (select.POLLERR | select.POLLNVAL) for _, event in poll.poll(POLL_S * 1000)):
+        raise BrokenPipeError
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None when the output goes elsewhere."""
+    return os.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _print_object(row: CallRow) -> None:
+    record = to_builtins(row)
+    record["started"] = iso(row.started_utc)
+    print_json(record, indent=None)
+
+
+def _print_row(row: CallRow, width: int | None) -> None:
+    outcome = f"{row.outcome:<9}"
+    head = f"{local(row.started_utc)}  "
+    tail = "  ".join(
+        (
+            "",
+            safe(_name(row), limit=80, lines="show"),
+            fmt.duration(row.duration_ns),
+            f"{row.tokens_in + row.tokens_out} tokens",
+            format_value(Dimension.COST, row.cost),
+            safe(detail_of(row), limit=200),
+        )
+    )
+    if width is not None:
+        tail = tail[: max(0, width - len(head) - len(outcome))]
+    print_line(head + click.style(outcome, fg=_COLOURS.get(Outcome(row.outcome))) + tail)
+
+
+def _name(row: CallRow) -> str:
+    called = row.tool if row.tool and row.method in ("tools/call", "sampling/createMessage") else row.method
+    return f"{row.server}/{called}" if called == row.tool else f"{row.server} {called}"

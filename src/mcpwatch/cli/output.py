@@ -1,0 +1,69 @@
+"""What commands print: safe for terminals and pipes.
+
+Whatever a server, a client or a file had a say in goes through `safe`. JSON is ASCII, so that it can carry any
+text exactly and no terminal ever obeys it. Colour only on a terminal, and not where NO_COLOR is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from mcpwatch.tui.safe_text import safe_text as safe
+
+__all__ = ["colour", "iso", "local", "print_json", "print_line", "safe", "table"]
+
+
+def colour() -> bool | None:
+    """False where colour is unwanted; None leaves it to whether the output is a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def print_line(text: str = "") -> None:
+    """One line on stdout."""
+    click.echo(text)
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """A JSON document on stdout; one line when `indent` is None."""
+    click.echo(json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f"))
+
+
+def iso(utc_ns: int | None) -> str | None:
+    """UTC nanoseconds as `2026-01-31T12:00:00.250Z`."""
+    if utc_ns is None:
+        return None
+    moment = datetime.fromtimestamp(utc_ns // 1_000_000_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{utc_ns // 1_000_000 % 1000:03d}Z"
+
+
+def local(utc_ns: int) -> str:
+    """UTC nanoseconds as local `2026-01-31 13:00:00`."""
+    return f"{datetime.fromtimestamp(utc_ns // 1_000_000_000):%Y-%m-%d %H:%M:%S}"
+
+
+def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), indent: str = "  ") -> list[str]:
+    """Lines of left-aligned columns (those in `right` right-aligned), two spaces between."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(indent + "  ".join(cells).rstrip())
+    return lines
+
+
+def forgiving_streams() -> None:
+    """A character the terminal's encoding does not have is spelled out instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
