@@ -51,7 +51,8 @@ def tool_row(server: str, name: str, **changes: object) -> ToolRow:
 def session_row(n: int, server: str, client: str = "claude-code") -> Session:
     return Session(
         id=n, server=server, transport="stdio", pid=4000 + n, command=f"npx {server}", client_name=client,
-        client_version="2.1.0", protocol="2025-11-25", started_utc=NOW - 3600 * SECOND, ended_utc=None, exit_code=None,
+        client_version="2.1.0", protocol="2025-11-25", started_utc=NOW - 3600 * SECOND, ended_utc=None,
+        exit_code=None,
     )  # fmt: skip
 
 
@@ -83,7 +84,9 @@ class FakeSource:
         self.now_policy = msgspec.structs.replace(self.now_policy, version=self.now_policy.version + 1, **changes)
         self.touch()
 
-    def lock_now(self, code: str = "calls", reason: str = "31 calls in the last minute, limit 30", **more: object) -> None:
+    def lock_now(
+        self, code: str = "calls", reason: str = "31 calls in the last minute, limit 30", **more: object
+    ) -> None:
         lock = Lock(locked=True, code=code, reason=reason, by="mcpwatch", since_utc=NOW - 11 * SECOND, refused=4)
         self.set_policy(lock=msgspec.structs.replace(lock, **more))
 
@@ -186,7 +189,48 @@ class FakeSource:
         self.set_policy(limits=tuple({**old, **{limit.key: limit for limit in limits}}.values()))
 
 
-WAVE = [0, 1, 1, 2, 1, 3, 2, 4, 5, 3, 2, 1, 0, 0, 1, 2, 3, 5, 6, 4, 3, 2, 2, 1, 0, 1, 2, 4, 6, 7, 5, 3, 2, 1, 1, 0, 1, 3, 4, 5]
+WAVE = [
+    0,
+    1,
+    1,
+    2,
+    1,
+    3,
+    2,
+    4,
+    5,
+    3,
+    2,
+    1,
+    0,
+    0,
+    1,
+    2,
+    3,
+    5,
+    6,
+    4,
+    3,
+    2,
+    2,
+    1,
+    0,
+    1,
+    2,
+    4,
+    6,
+    7,
+    5,
+    3,
+    2,
+    1,
+    1,
+    0,
+    1,
+    3,
+    4,
+    5,
+]
 
 
 def busy_source() -> FakeSource:

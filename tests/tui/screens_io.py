@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from textual.pilot import Pilot
-from tui.fakes import ZONE, Clock, FakeSource
 
 from mcpwatch.tui.app import McpWatchApp
+from tui.fakes import ZONE, Clock, FakeSource
 
 
 @asynccontextmanager

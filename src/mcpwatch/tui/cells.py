@@ -105,8 +105,9 @@ def bar(percent: float, width: int) -> tuple[str, str]:
 
 
 def sparkline(values: Sequence[int], width: int) -> str:
-    """The last `width` values as one row of blocks, scaled to their highest."""
-    shown = list(values[-width:])
+    """The values as one row of at most `width` blocks, scaled to their highest; neighbours are added up to fit."""
+    step = max(1, -(-len(values) // width))
+    shown = [sum(values[max(0, end - step) : end]) for end in range(len(values), 0, -step)][::-1]
     top = max(shown, default=0)
     if top <= 0:
         return "▁" * len(shown)

@@ -34,7 +34,7 @@ KEYS: tuple[Key, ...] = (
     Key("unlock", "U", "app.unlock", "main", "Unlock… (asks for the password)", "unlock", "U", "Protection", 1, True),
     Key("limits", "t", "app.limits", "main", "Limits… (raising one asks for the password)",
         "limits", "t", "Protection", 5, True),
-    Key("arm", "A", "app.arm", "main", "Arm the limits, or observe only (observing asks for the password)",
+    Key("arm", "A", "app.arm", "main", "Arm the limits, or observe only (asks for the password)",
         "arm", "A", "Protection", 6, True),
     Key("password", "P", "app.password", "main", "Set or change the password…", "", "P", "Protection", 9, True),
     Key("detail", "enter", "choose", "list", "Open what the cursor is on", "detail", "enter", "Look", 3),

@@ -192,7 +192,7 @@ class Model:
         if row.from_server and row.outcome in (Outcome.PENDING, Outcome.OK):
             arrow = "▲"
         key = (row.server, "tool", row.tool)
-        flags = [flag for flag in row.flags.split(",") if flag]
+        flags = ["would lock" if flag.startswith("would-lock") else flag for flag in row.flags.split(",") if flag]
         if self._hidden(row.tool) or self._hidden(row.server):
             flags.append("raw!")
         return CallLine(

@@ -31,8 +31,7 @@ _STYLES: dict[str, tuple[str, str, str]] = {
     "chip-danger": ("ink:error", "error", "bold reverse"),
     "chip-caution": ("ink:warning", "warning", "bold reverse"),
     "chip-live": ("ink:success", "success", "bold reverse"),
-    "locked": ("ink:error", "error", "bold"),
-    "locked-frame": ("ink:error", "error", ""),
+    "locked": ("ink:error", "error", "bold reverse"),
     "track": ("mw-frame", "", ""),
     "spark": ("mw-spark", "", ""),
     "cursor": ("", "mw-cursor", ""),
@@ -158,7 +157,7 @@ def styles(theme: Theme, *, no_color: bool) -> Styles:
     for name, (_, _, attributes) in _STYLES.items():
         weights = set(attributes.split())
         if no_color:
-            if name in ("danger", "cursor"):
+            if name == "cursor":
                 weights.add("reverse")
             made[name] = Style.parse(" ".join(sorted(weights)))
             continue

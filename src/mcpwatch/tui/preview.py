@@ -50,13 +50,4 @@ def detail_of(row: CallRow) -> str:
         return _arguments(row.arguments)
     if row.outcome == Outcome.ERROR:
         return row.note or _answer(row.result)
-    prefix = f"would lock: {would} · " if (would := would_lock(row.flags)) else ""
-    return f"{prefix}{fmt.size(row.result_bytes)}  {_answer(row.result)}"
-
-
-def would_lock(flags: str) -> str:
-    """The limit a call would have passed while observing, "" if none."""
-    for flag in flags.split(","):
-        if flag.startswith("would-lock:"):
-            return flag.removeprefix("would-lock:")
-    return ""
+    return f"{fmt.size(row.result_bytes)}  {_answer(row.result)}"

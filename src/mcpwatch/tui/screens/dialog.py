@@ -35,7 +35,7 @@ class Dialog(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         box = Vertical(*self.body(), id="box")
-        box.border_title = Content(f" {self.HEADING} ")
+        box.border_title = Content(self.HEADING)
         yield box
 
     def body(self) -> list[Widget]:

@@ -15,7 +15,7 @@ from mcpwatch.tui.cells import Line, bar, fit, wrap
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.screens.dialog import Attempt
 from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
-from mcpwatch.tui.widgets.meters import WARN_PERCENT
+from mcpwatch.tui.widgets.meters import WARN_PERCENT, percent_text
 
 WIDTH = 66
 MOST = 8  # rows; more limits than these are managed on the command line
@@ -46,13 +46,13 @@ class LimitsScreen(Attempt):
         rows: list[Widget] = []
         for (limit, _, _), field, state in zip(self._rows, self._fields, self._states, strict=True):
             state.styles.width = "1fr"
-            label = f"{limit.dimension} {fmt.window(limit.window_s)}"
+            label = f"{limit.dimension} per {fmt.window_words(limit.window_s)}"
             if limit.scope != "*/*":
                 label = f"{label} {safe_text(limit.scope, limit=40, lines='show')}"
             row = self.row(fit(label, 17), field, state)
             row.add_class("limit")
             rows.append(row)
-        self._says = Words(height=4)
+        self._says = Words(height=5)
         self._password = Field(password=True, id="secret", placeholder="only to raise a limit")
         secret = [self.row("Password", self._password)] if self.host.model.policy.has_password else []
         return [
@@ -108,7 +108,7 @@ class LimitsScreen(Attempt):
         out: list[Line] = [[]]
         for text, style in lines:
             out += [[(part, style)] for part in wrap(text, WIDTH)]
-        self._says.styles.height = max(4, len(out))
+        self._says.styles.height = max(5, len(out) + 1)
         self._says.set(*out)
 
     def _state(self, limit: Limit | None, used: int) -> Line:
@@ -117,7 +117,7 @@ class LimitsScreen(Attempt):
         usage = Usage(limit, used)
         style = "danger" if usage.percent >= 100 else "caution" if usage.percent >= WARN_PERCENT else "safe"
         full, empty = bar(usage.percent, 10)
-        percent = f"{min(usage.percent, 99999):.0f}%"
+        percent = percent_text(usage.percent)
         return [
             (f" {fmt.amount(limit.dimension, used):<10}", "fg"),
             ("▕", "dim"),

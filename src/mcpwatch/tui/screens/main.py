@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 class MainScreen(Screen[None], inherit_bindings=False):
     BINDINGS = keys.bindings("main", "open")
+    AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST[0], "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (LEAST[1], "-short"), (30, "-tall")]  # noqa: RUF012
 
@@ -46,6 +47,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.terms: tuple[filters.Term, ...] = ()
         self._frozen: tuple[list[ToolLine], list[CallLine]] | None = None
         self._arrived = 0
+        self._empty: bool | None = None
         self._shown: tuple[object, ...] = ()
 
     @property
@@ -75,7 +77,6 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.notice.display = bool(self.host.notice)
         self.query_one("#filter-bar").display = False
         self.show_empty()
-        self.tools.focus()
 
     def on_screen_resume(self) -> None:
         self.redraw(everything=True)
@@ -85,11 +86,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def show_empty(self) -> None:
         """The card for the first server stands in for the panes until there is something to show."""
         empty = self.host.model.empty and not self.host.model.error
-        self.set_class(empty, "-empty")
-        if empty and not self.onboarding.has_focus:
-            self.onboarding.focus()
-        elif not empty and self.onboarding.has_focus:
-            self.tools.focus()
+        if empty != self._empty:
+            self._empty = empty
+            self.set_class(empty, "-empty")
+            # What is hidden cannot keep the focus, so it moves after the layout did.
+            self.call_after_refresh((self.onboarding if empty else self.tools).focus)
 
     def redraw_lock(self) -> None:
         self.banner.show()

@@ -54,7 +54,7 @@ class PaletteScreen(ModalScreen[str]):
         self._list = Actions(id="actions")
         self._list.can_focus = False
         box = Vertical(self._field, self._list, id="box")
-        box.border_title = Content(" Actions ")
+        box.border_title = Content("Actions")
         yield box
 
     def on_mount(self) -> None:

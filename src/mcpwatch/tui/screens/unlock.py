@@ -32,7 +32,6 @@ class UnlockScreen(Attempt):
             self._why,
             self.row("Type UNLOCK" if self._word else "Password", self._field),
             self.hint,
-            Words(height=0),
             self._after,
             self.buttons(FlatButton("Cancel", "esc", id="cancel"), FlatButton("Unlock", "enter", id="ok")),
         ]

@@ -20,7 +20,9 @@ class CallLog(LineList[CallLine]):
 
     def titles(self) -> tuple[list[Span], list[Span]]:
         right: list[Span]
-        if self.paused:
+        if self.host.model.error:
+            right = [("not live ", "danger")]
+        elif self.paused:
             right = [("paused", "caution"), (f": {fmt.exact(self.unseen)} new · p resumes ", "dim")]
         else:
             right = [("following ▾ " if self.following else "f follows ", "dim")]
@@ -39,16 +41,17 @@ class CallLog(LineList[CallLine]):
     def _layout(self, width: int) -> tuple[int, int, int, int]:
         """Cells for time, client, server and call; 0 leaves the column out."""
         if width >= 96:
-            return 12, 9, 12, 24
-        return 10, 0, 0, min(34, max(14, width - 46))
+            return 12, 11, 12, 22
+        return 10, 0, 0, min(30, max(14, width - 48))
 
     def head(self, width: int) -> Line:
         time, client, server, call = self._layout(width)
         names = [fit("TIME", time + 2)]
         names += [fit("CLIENT", client)] if client else []
         names += [fit("SERVER", server)] if server else []
-        names += [fit("CALL" if server else "SERVER/CALL", call), fit("TIME", 6, right=True)]
-        names += [fit("TOKENS", 6, right=True), fit("STATUS", 9), "DETAIL"]
+        names += [fit("CALL" if server else "SERVER/CALL", call), fit("TOOK", 6, right=True)]
+        names += [fit("TOKENS", 6, right=True)] if server else []
+        names += [fit("STATUS", 9), "DETAIL"]
         return [(" " + " ".join(names), "head")]
 
     def row_line(self, row: CallLine, width: int) -> Line:
@@ -71,7 +74,8 @@ class CallLog(LineList[CallLine]):
         else:
             text = fmt.duration(took)
         line.append((fit(text, 6, right=True) + " ", "dim"))
-        line.append((fit(fmt.count_short(row.tokens) if row.tokens else fmt.NONE, 6, right=True) + " ", "dim"))
+        if server:
+            line.append((fit(fmt.count_short(row.tokens) if row.tokens else fmt.NONE, 6, right=True) + " ", "dim"))
         line.append((fit(row.status, 9) + " ", row.style))
         if row.badges:
             line.append((" ".join(row.badges) + " ", "caution"))

@@ -34,12 +34,6 @@ class FlatButton(Lines, can_focus=True):
         style = "title-focus" if self.has_focus else "bold"
         return [[(f"[ {self._label} ]", style), (f" {self._hint}", "dim")]]
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
-
     def action_press(self) -> None:
         self.post_message(self.Pressed(self))
 
@@ -73,12 +67,6 @@ class Choice(Lines, can_focus=True):
             ]
             for i, option in enumerate(self._options)
         ]
-
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
 
     def action_pick(self, by: int) -> None:
         self.chosen = (self.chosen + by) % len(self._options)

@@ -149,12 +149,6 @@ class LineList(Lines, Generic[Row], can_focus=True):
 
     # --- drawing ---
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
-
     def on_resize(self) -> None:
         self._clamp()
 
@@ -191,10 +185,10 @@ class LineList(Lines, Generic[Row], can_focus=True):
         if left:
             title = "title-focus" if self.has_focus else "title"
             line += [(text, title if style == "title" else style) for text, style in left]
-        tail: Line = [(" ", frame), *right, (" ─╮", frame)] if right else [("─╮", frame)]
+        tail: Line = [(" ", frame), *right, ("─╮", frame)] if right else [("─╮", frame)]
         return spread(line, tail, width, ("─", frame))
 
     def _lower(self, width: int, frame: str) -> Line:
         foot = self.foot()
-        tail: Line = [(" ", frame), *foot, (" ─╯", frame)] if foot else [("─╯", frame)]
+        tail: Line = [(" ", frame), *foot, ("─╯", frame)] if foot else [("─╯", frame)]
         return spread([("╰", frame)], tail, width, ("─", frame))

@@ -40,6 +40,10 @@ class Lines(Widget):
         width, height = self.size
         return width, height, self.host.palette_version, self.rich_style
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self.redraw()
+
     def redraw(self) -> None:
         if not self.is_attached or not self.display or not self.size:
             return

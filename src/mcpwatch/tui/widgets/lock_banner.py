@@ -5,10 +5,11 @@ from __future__ import annotations
 from mcpwatch.guard.refusal import PANIC_REASON
 from mcpwatch.store.records import Dimension, Lock, Policy
 from mcpwatch.tui import fmt
-from mcpwatch.tui.cells import Line, Span, fit, spread, width_of
+from mcpwatch.tui.cells import Line, fit, spread, wrap
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.widgets.lines import Lines
 
+MOST_LINES = 3  # of a reason
 _DIMENSIONS = {d.value for d in Dimension}
 
 
@@ -37,19 +38,15 @@ class LockBanner(Lines):
         return bool(model.error) or model.policy.lock.locked
 
     def show(self) -> None:
-        self.set_class(self.alarm, "-alarm")
+        self.styles.height = len(self.draw(self.size.width or 80, 0))
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
         model = self.host.model
         if model.error:
-            return self._frame(
-                width,
-                "STATE UNREADABLE",
-                f"protected calls are refused · {safe_text(model.error, limit=300, ascii=self.host.ascii)}",
-                "",
-                "mcpwatch doctor tells more · ? help",
-            )
+            why = safe_text(model.error, limit=300, ascii=self.host.ascii)
+            title = "STATE UNREADABLE: protected calls are refused"
+            return self._frame(width, title, "", why, "", "`mcpwatch doctor` tells more · ? help")
         if model.policy.lock.locked:
             return self._locked(width, model.policy)
         return [self._unlocked(width, model.policy)]
@@ -59,27 +56,30 @@ class LockBanner(Lines):
         host = self.host
         when = fmt.moment(lock.since_utc, host.zone, host.now())
         since = fmt.age((host.now() - lock.since_utc) / 1e9)
-        body = f"{sentence(lock, ascii=host.ascii)} · {when} ({since} ago)"
+        body = sentence(lock, ascii=host.ascii)
         refused = f"{fmt.plural(lock.refused, 'call')} refused since"
         leave = "U unlock · ? explains why"
         if not policy.has_password:
             leave = "no password set: U, then type UNLOCK · ? explains why"
-        return self._frame(width, title_of(lock), body, refused, leave)
+        return self._frame(width, title_of(lock), f"{when}, {since} ago", body, refused, leave)
 
-    def _frame(self, width: int, title: str, body: str, right: str, leave: str) -> list[Line]:
-        edge = "locked-frame"
-        head: Line = [("▛▀▀", edge), (f" {title} ", "locked+reverse"), ("▀" * max(0, width - len(title) - 6), edge)]
-        tail: Span = (f" {right} ▐" if right else " ▐", edge)
-        inner = width - 2 - width_of([tail])
-        middle: Line = [("▌ ", edge), (fit(body, inner), "locked"), tail]
-        foot = spread([("▙", edge)], [(f" {leave} ", "locked"), ("▄▟", edge)], width, ("▄", edge))
-        return [[*head, ("▜", edge)], middle, foot]
+    def _frame(self, width: int, title: str, when: str, body: str, refused: str, leave: str) -> list[Line]:
+        """Half blocks above and below, so that the box is solid in colour and still a box without."""
+        right_end: Line = [(f" {when} ", "locked"), ("▄▄", "danger")] if when else [("▄▄", "danger")]
+        upper = spread([("▄▄", "danger"), (f" {title} ", "locked")], right_end, width, ("▄", "danger"))
+        lower = spread([("▀▀", "danger")], [(f" {leave} ", "locked"), ("▀▀", "danger")], width, ("▀", "danger"))
+        tail = f"  {refused} " if refused else " "
+        lines = wrap(body, width - 1 - len(tail))[:MOST_LINES]
+        middle: list[Line] = [[(" " + fit(part, width - 1), "locked")] for part in lines[:-1]]
+        middle.append([(" " + fit(lines[-1], width - 1 - len(tail)), "locked"), (tail, "locked")])
+        return [upper, *middle, lower]
 
     def _unlocked(self, width: int, policy: Policy) -> Line:
         model = self.host.model
         line: Line = [(" ○ UNLOCKED ", "safe"), (" ", "fg")]
         if policy.armed:
-            text = "limits are armed" if policy.limits else "armed, but no limit is set"
+            line.append(("ARMED", "bold"))
+            text = ": passing a limit locks" if policy.limits else ", but no limit is set"
             line.append((text, "fg" if policy.limits else "caution"))
         else:
             times = fmt.plural(model.would_lock, "time")

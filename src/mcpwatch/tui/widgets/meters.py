@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from mcpwatch.store.records import Dimension, Usage
 from mcpwatch.tui import fmt
-from mcpwatch.tui.cells import Line, Span, bar, fit, sparkline
+from mcpwatch.tui.cells import Line, Span, bar, fit, fit_line, sparkline
 from mcpwatch.tui.widgets.lines import Lines
 
 WARN_PERCENT = 80
-BUCKETS = 40
+BUCKETS = 32
 _NAMES = {Dimension.CALLS: "CALLS", Dimension.TOKENS: "TOKENS", Dimension.COST: "COST"}
 
 
@@ -37,45 +37,44 @@ class Meters(Lines):
         wide = width >= 100
         used = fmt.amount(limit.dimension, usage.used)
         maximum = fmt.amount(limit.dimension, limit.maximum)
-        style = self._style(usage)
-        numbers = f"{used:>8} / {maximum:<8}" if wide else f"{used:>7}/{maximum:<6}"
-        percent = f"{usage.percent:.0f}%" if usage.percent < 99_999.5 else ">99999%"
-        full, empty = bar(usage.percent, 28 if wide else 14)
+        mark, words = self._mark(usage)
+        style = {"!!": "danger", "!": "caution"}.get(mark, "safe")
+        numbers = f"{used:>7} / {maximum}" if wide else f"{used:>6}/{maximum}"
+        full, empty = bar(usage.percent, 24 if wide else 14)
+        spark = sparkline(self.host.model.history.get(limit.key, []), 32 if wide else 8)
         line: Line = [
             name,
-            (numbers, "fg"),
-            (fit(fmt.window(limit.window_s), 6 if wide else 5), "dim"),
+            *fit_line([(numbers, "fg"), (fmt.window(limit.window_s), "dim")], 23 if wide else 17),
             ("▕", "dim"),
             (full, style),
             (empty, "track"),
             ("▏", "dim"),
-            (fit(percent, 7, right=True), style),
-            ("  ", "fg"),
+            (fit(percent_text(usage.percent), 6, right=True), style),
+            (f" {mark:<3}", style),
         ]
-        history = self.host.model.history.get(limit.key, [])
-        spark = sparkline(history, 36 if wide else 8)
-        line += [(spark, "spark"), ("  ", "fg")]
-        mark = self._mark(usage, wide)
-        if mark:
-            line.append((mark, style))
+        if width >= 70:
+            line += [(spark, "spark"), ("  ", "fg")]
+        if words:
+            line.append((words, style))
         elif of > 1:
-            line.append((f"fullest of {of} limits", "dim"))
+            line.append((f"fullest of {of}", "dim"))
         if limit.scope != "*/*" and wide:
             line.append((f" {self.host.model.name(limit.scope)}", "dim"))
         return line
 
-    def _style(self, usage: Usage) -> str:
-        if usage.percent >= 100:
-            return "danger"
-        return "caution" if usage.percent >= WARN_PERCENT else "safe"
-
-    def _mark(self, usage: Usage, wide: bool) -> str:
+    def _mark(self, usage: Usage) -> tuple[str, str]:
+        """`!` from the warning share on, `!!` where calls are refused; and why, in words."""
         policy = self.host.model.policy
         limit = usage.limit
         if policy.lock.locked and policy.lock.code == limit.dimension:
-            return "!! tripped the lock" if wide else "!! tripped lock"
+            return "!!", "tripped the lock"
         if limit.maximum == 0:
-            return "!! blocks all" if policy.armed else "!! would block all"
+            return "!!", "blocks all" if policy.armed else "would block all"
         if usage.percent >= 100:
-            return "!! at the limit" if policy.armed else "!! would lock"
-        return f"!  over {WARN_PERCENT}%" if usage.percent >= WARN_PERCENT else ""
+            return "!!", "at the limit" if policy.armed else "would lock"
+        return ("!", f"over {WARN_PERCENT}%") if usage.percent >= WARN_PERCENT else ("", "")
+
+
+def percent_text(percent: float) -> str:
+    """Rounded down, so that 100% is said only of a limit that is reached."""
+    return f"{int(percent)}%" if percent < 100_000 else ">99999%"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcpwatch.store.levels import DANGER
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, Span, fit
 from mcpwatch.tui.levels import MARKS
@@ -10,12 +11,12 @@ from mcpwatch.tui.widgets.linelist import LineList
 
 # name, cells, right-aligned, least inner width at which it is shown
 _COLUMNS = (
-    ("FLAG", 6, False, 66),
-    ("CALLS", 6, True, 0),
-    ("TOKENS", 7, True, 80),
-    ("P95", 6, True, 80),
+    ("FLAG", 5, False, 66),
+    ("CALLS", 5, True, 0),
+    ("TOKENS", 6, True, 80),
+    ("P95", 5, True, 80),
     ("LAST", 5, True, 0),
-    ("STATE", 9, False, 0),
+    ("STATE", 8, False, 0),
 )
 _LEVEL = 12  # gutter, mark, space, word
 _STATE_STYLE = {"BLOCKED": "danger", **dict.fromkeys(("HELD", "changed", "error", "refused"), "caution")}
@@ -36,6 +37,8 @@ class ToolTable(LineList[ToolLine]):
         if self.title != "all servers":
             left.append((f"· {self.title} ", "accent"))
         state: list[Span] = [("paused ", "caution")] if self.paused else []
+        if self.host.model.error:
+            state = [("not live ", "danger")]
         return left, [*state, (f"sort: {self.sort} ▾ ", "dim")]
 
     def foot(self) -> list[Span]:
@@ -59,9 +62,9 @@ class ToolTable(LineList[ToolLine]):
         columns = [c for c in _COLUMNS if width >= c[3]]
         left = width - _LEVEL - 1 - sum(c[1] + 1 for c in columns)
         if width < 80:
-            return 0, left, columns
-        server = min(16, left // 3)
-        return server, left - server - 1, columns
+            return 0, min(left - 1, 60), columns
+        server = min(14, left // 3)
+        return server, min(left - server - 2, 48), columns
 
     def head(self, width: int) -> Line:
         server, tool, columns = self._layout(width)
@@ -73,7 +76,7 @@ class ToolTable(LineList[ToolLine]):
         server, tool, columns = self._layout(width)
         mark = MARKS[row.level]
         word = f"{mark.level.mark} {mark.word}"
-        line: Line = [(mark.gutter, mark.style), (fit(word, len(word)), mark.style)]
+        line: Line = [(mark.gutter, mark.style), (word, "chip-danger" if mark.level is DANGER else mark.style)]
         line.append((" " * (_LEVEL - 1 - len(word) + 1), "fg"))
         name = row.name if row.kind == "tool" else f"{row.kind} {row.name}"
         if server:

@@ -1,0 +1,112 @@
+"""Every screen as a picture, at both sizes, without colour, and in ASCII."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui import picture
+from tui.fakes import FakeSource, busy_source
+from tui.screens_io import running, settle, until
+
+SIZES = [(120, 40), (80, 24)]
+sized = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+
+def name_of(screen: str, size: tuple[int, int]) -> str:
+    return f"{screen}-{size[0]}x{size[1]}"
+
+
+@sized
+async def test_normal(size: tuple[int, int]) -> None:
+    async with running(busy_source(), size=size) as (app, _):
+        picture.check(app, name_of("normal", size))
+
+
+@sized
+async def test_locked(size: tuple[int, int]) -> None:
+    source = busy_source()
+    source.lock_now()
+    async with running(source, size=size) as (app, _):
+        picture.check(app, name_of("locked", size))
+
+
+@sized
+async def test_unlock(size: tuple[int, int]) -> None:
+    source = busy_source()
+    source.lock_now()
+    source.failures = 2
+    async with running(source, size=size) as (app, pilot):
+        await pilot.press("U")
+        await until(pilot, lambda: "failed attempts" in app.screen.query_one("#hint").text())
+        await settle(pilot)
+        picture.check(app, name_of("unlock", size))
+
+
+@sized
+async def test_limits(size: tuple[int, int]) -> None:
+    async with running(busy_source(), size=size) as (app, pilot):
+        await pilot.press("t", "tab", "tab", *["backspace"] * 4, *"0.25")
+        await settle(pilot)
+        picture.check(app, name_of("limits", size))
+
+
+@sized
+async def test_empty(size: tuple[int, int]) -> None:
+    async with running(FakeSource(), size=size) as (app, _):
+        picture.check(app, name_of("empty", size))
+
+
+@sized
+async def test_help(size: tuple[int, int]) -> None:
+    async with running(busy_source(), size=size) as (app, pilot):
+        await pilot.press("question_mark")
+        await settle(pilot)
+        picture.check(app, name_of("help", size))
+
+
+@sized
+async def test_detail(size: tuple[int, int]) -> None:
+    async with running(busy_source(), size=size) as (app, pilot):
+        await pilot.press("3")
+        await settle(pilot)
+        await pilot.press("j", "enter")
+        await until(
+            pilot, lambda: app.screen is not app.main and "Arguments" in app.screen.query_one("#pager").text()
+        )
+        picture.check(app, name_of("detail", size))
+
+
+async def test_panic_light() -> None:
+    source = busy_source()
+    source.lock_now("panic", "panic key", by="screen")
+    async with running(source, theme="light") as (app, _):
+        picture.check(app, "panic-light-120x40")
+
+
+async def test_cvd() -> None:
+    async with running(busy_source(), theme="cvd") as (app, _):
+        picture.check(app, "cvd-120x40")
+
+
+@sized
+async def test_no_color(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    source = busy_source()
+    source.lock_now()
+    async with running(source, size=size) as (app, _):
+        picture.check(app, name_of("no-color", size))
+
+
+async def test_ascii() -> None:
+    source = busy_source()
+    source.lock_now()
+    async with running(source, size=(80, 24), ascii=True) as (app, _):
+        picture.check(app, "ascii-80x24")
+
+
+def test_the_comparison_notices_a_changed_colour_and_a_changed_letter() -> None:
+    svg = (picture.FOLDER / "normal-80x24.svg").read_text("utf-8")
+    assert picture.cells(svg) == picture.cells(svg.replace("mcpwatch-r", "other-r"))
+    assert picture.cells(svg) != picture.cells(svg.replace("DANGER", "DANCER"))
+    assert picture.cells(svg) != picture.cells(svg.replace("#ff6b6b", "#ff6b6c"))
+    assert "@font-face" not in svg and "src:" not in svg
