@@ -52,7 +52,7 @@ class Breaker:
         self._measure = measure
         self._owed: deque[Call] = deque()  # admitted or answered, not yet (fully) charged
         self._looking = threading.Lock()  # held only to swap the policy, never while the ledger is asked
-        self._seen = -1  # PRAGMA data_version at the last look
+        self._seen: bytes | int = -1  # the ledger's news at the last look
         self._policy = Policy(version=-1)
         self._by_name = _ByName(self._policy)
         self._would_lock: set[str] = set()  # keys of the limits that observing finds passed
@@ -60,14 +60,16 @@ class Breaker:
     # -- policy ----------------------------------------------------------------------------------------
 
     def policy(self) -> Policy:
-        """The policy in force now: 4 µs when nothing was committed since the last look."""
-        version = self._ledger.data_version()
-        if version != self._seen:
-            found = self._ledger.policy()
+        """The policy in force now: 0.5 µs when nothing was committed since the last look."""
+        news = self._ledger.news()
+        if news != self._seen:
+            found = None
+            if self._ledger.policy_version() != self._policy.version:
+                found = self._ledger.policy()
             with self._looking:
-                if found.version >= self._policy.version:  # else a transaction of ours has seen a newer one
-                    self._adopt(found)
-                self._seen = version
+                if found is not None and found.version >= self._policy.version:
+                    self._adopt(found)  # else a transaction of ours has seen a newer one
+                self._seen = news
         return self._policy
 
     def _adopt(self, policy: Policy) -> None:

@@ -81,17 +81,19 @@ def _make_private(path: Path) -> None:
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    # One statement, one snapshot: between two, another process may have made the schema.
+    version, tables, application = db.execute(
+        "SELECT user_version, (SELECT count(*) FROM sqlite_master), application_id"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
+    if (tables or version) and application != _APPLICATION_ID:
+        raise StateError(f"state file {path} is a database of another program; set MCPWATCH_STATE elsewhere")
     if version > SCHEMA_VERSION:
         raise StateError(f"state file {path} was written by a newer mcpwatch; upgrade this one")
     if version < SCHEMA_VERSION:
-        if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StateError(f"state file {path} is a database of another program; set MCPWATCH_STATE elsewhere")
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         _migrate(db)
-    elif db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
-        raise StateError(f"state file {path} is not a file of mcpwatch; set MCPWATCH_STATE elsewhere")
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA cache_size = -2000")
     db.execute("PRAGMA temp_store = MEMORY")

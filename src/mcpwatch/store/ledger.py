@@ -13,6 +13,7 @@ from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
 from mcpwatch.store.database import StateError, connect, describe, patiently, writing
 from mcpwatch.store.definitions import read_definitions, texts, unjudged, verdicts
+from mcpwatch.store.news import News
 from mcpwatch.store.paths import state_file
 from mcpwatch.store.records import (
     AuditRow,
@@ -41,6 +42,7 @@ class Ledger:
         self._db = db
         self._mutex = threading.RLock()
         self._inode = path.stat().st_ino
+        self._news = News(db, path)
 
     @classmethod
     def open(cls, path: Path | None = None, *, time_source: TimeSource = SYSTEM_TIME) -> Ledger:
@@ -59,6 +61,7 @@ class Ledger:
     def close(self) -> None:
         """Close the connection. Safe to call twice."""
         with self._mutex:
+            self._news.close()
             self._db.close()
 
     def replaced(self) -> bool:
@@ -85,6 +88,20 @@ class Ledger:
     def give_back(self) -> None:
         """Return free pages to the file system, outside any transaction."""
         self._read(lambda db: db.execute("PRAGMA incremental_vacuum(2000)").fetchall())
+
+    def news(self) -> bytes | int:
+        """Differs from its last value when any connection has committed (0.2 µs, takes no lock)."""
+        try:
+            return self._news.read()
+        except ValueError as error:  # closed by another thread
+            raise StateError(f"state file {self.path}: closed") from error
+        except sqlite3.Error as error:
+            raise describe(error, self.path) from error
+
+    def policy_version(self) -> int:
+        """Changes with every change of the policy."""
+        version: int = self._read(lambda db: db.execute(queries.POLICY_VERSION).fetchone()[0])
+        return version
 
     def data_version(self) -> int:
         """Changes when another connection has committed anything (4 µs)."""
