@@ -6,11 +6,13 @@ import asyncio
 import json
 import logging
 import math
+import os
 import subprocess
 import sys
 import threading
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +49,18 @@ class FakeClock:
         self.slept.append(seconds)
         self.elapsed += seconds
         await asyncio.sleep(0)
+
+
+class Stopped(FakeClock):
+    """Whoever sleeps stays asleep until it is woken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wake = asyncio.Event()
+
+    async def sleep(self, seconds: float, /) -> None:
+        self.slept.append(seconds)
+        await self.wake.wait()
 
 
 def reviewer(server: MistralServer, **changes: Any) -> Reviewer:
@@ -231,10 +245,18 @@ async def test_b7_bad_key_is_said_once_and_stops() -> None:
 
 
 async def test_b8_deadline_ends_a_request_that_never_answers() -> None:
-    for behaviour in (say.late, say.dripping):
+    for behaviour in (say.late, say.dripping, say.endless(b" ")):
         result, server = await judge(behaviour, deadline_s=0.3)
         assert isinstance(result, Unscanned)
         assert (result.failure, result.attempts, len(server.requests)) == (Failure.TIMEOUT, 3, 3)
+        await asyncio.wait_for(server.dropped.wait(), 5)
+
+
+@pytest.mark.parametrize("behaviour", [say.endless(b" " * 65_536), say.endless(b" ", content_encoding="gzip")])
+async def test_b8_answer_that_is_not_read_on_is_hung_up_on(behaviour: Behaviour) -> None:
+    async with MistralServer(behaviour) as server, reviewer(server) as asked:
+        result = await asked.judge(SUBJECT)
+        assert isinstance(result, Unscanned) and result.failure is Failure.TOO_LARGE
         await asyncio.wait_for(server.dropped.wait(), 5)
 
 
@@ -276,17 +298,6 @@ async def test_b8_three_at_a_time_over_all_servers() -> None:
 
 
 async def test_b7_slot_is_free_while_one_waits() -> None:
-    class Stopped(FakeClock):
-        """Whoever sleeps stays asleep until it is woken."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.wake = asyncio.Event()
-
-        async def sleep(self, seconds: float, /) -> None:
-            self.slept.append(seconds)
-            await self.wake.wait()
-
     clock = Stopped()
     failing = [say.failing(503)] * 3
     async with MistralServer(*failing, say.well(1)) as server, reviewer(server, clock=clock) as asked:
@@ -312,6 +323,23 @@ async def test_b7_one_rate_limit_quiets_all() -> None:
         assert isinstance(second, LlmVerdict) and second.attempts == 1
         assert isinstance(await first, LlmVerdict)
         assert clock.elapsed >= 30
+
+
+async def test_b7_rate_limit_quiets_those_who_wait_for_a_slot() -> None:
+    clock, gate = Stopped(), asyncio.Event()
+    limited = [say.gated(gate, say.rate_limited("30"))] * 3
+    async with MistralServer(*limited, say.well(1)) as server, reviewer(server, clock=clock) as asked:
+        tasks = [asyncio.create_task(asked.judge(SUBJECT)) for _ in range(4)]
+        for _ in range(3):
+            await asyncio.wait_for(server.arrived.acquire(), 10)
+        gate.set()
+        async with asyncio.timeout(10):
+            while len(clock.slept) < 4:
+                await asyncio.sleep(0.001)
+        assert len(server.requests) == 3
+        clock.elapsed = 30.0
+        clock.wake.set()
+        assert all(isinstance(result, LlmVerdict) for result in await asyncio.gather(*tasks))
 
 
 async def test_b17_budget_is_asked_before_and_charged_after() -> None:
@@ -400,18 +428,51 @@ async def test_unreachable_server_is_unscanned() -> None:
     assert (result.failure, result.attempts) == (Failure.UNREACHABLE, 3)
 
 
-async def test_b19_key_is_in_no_log_and_no_trace(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_b19_key_is_in_no_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("MISTRAL_DEBUG", "1")
-    monkeypatch.setenv("MISTRAL_SDK_TELEMETRY", "no such thing")  # read, it would raise
     caplog.set_level(logging.DEBUG)
-    notice = {"x_model_deprecation_timestamp": "\x1b]0;owned", "content_type": "application/json"}
-    result, _ = await judge(say.raw(say.completion("x"), **notice), say.well(1))
-    assert isinstance(result, Unscanned) and result.failure is Failure.NOT_JSON
-    assert SECRET not in caplog.text
-    out, err = capfd.readouterr()
-    assert "owned" not in out + err and SECRET not in out + err
+    result, _ = await judge(say.failing(401, SECRET))
+    assert isinstance(result, Unscanned)
+    assert caplog.records and SECRET not in caplog.text
+
+
+async def test_traces_are_off_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISTRAL_SDK_TELEMETRY", "no such thing")  # the SDK raises when it reads this
+    result, _ = await judge(say.well(1))
+    assert isinstance(result, LlmVerdict)
+
+
+NOISY = """
+import asyncio, logging
+from mcpwatch.scan.budget import TokenBudget
+from mcpwatch.scan.key import ApiKey
+from mcpwatch.scan.mistral import Reviewer
+from mcpwatch.scan.prompt import Subject
+from servers import mistral_server as say
+
+logging.basicConfig()
+
+async def main():
+    loud = {"x_model_deprecation_timestamp": "\x1b]0;owned", "content_type": "application/json"}
+    async with say.MistralServer(say.raw(say.completion("x"), **loud)) as server:
+        key = ApiKey("secret-key", "test")
+        budget = TokenBudget(99_999)
+        async with Reviewer(key, model="m", budget=budget, opted_in=False, server_url=server.url) as asked:
+            print((await asked.judge(Subject("s", "tool", "t", "{}"))).failure)
+
+asyncio.run(main())
+"""
+
+
+def test_b16_nothing_a_server_says_reaches_the_terminal() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOISY],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MISTRAL_DEBUG": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("not-json\n", "")
 
 
 @pytest.mark.parametrize("proxy", ["HTTP_PROXY", "ALL_PROXY"])

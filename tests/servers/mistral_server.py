@@ -45,14 +45,15 @@ class Request:
 
 @dataclass
 class Reply:
-    """What goes back. `hold` waits for the client to hang up instead, `drip` does so after the headers, `gate` is
-    waited for first."""
+    """What goes back. `hold` waits for the client to hang up instead, `drip` does so after the headers, `flow` sends
+    its bytes over and over until then, `gate` is waited for first."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     hold: bool = False
     drip: bool = False
+    flow: bytes = b""
     gate: asyncio.Event | None = None
 
 
@@ -138,6 +139,10 @@ class MistralServer:
         head = [f"HTTP/1.1 {reply.status} X", *(f"{name}: {value}" for name, value in headers.items())]
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1"))
         await writer.drain()
+        while reply.flow:
+            writer.write(reply.flow)
+            await writer.drain()
+            await asyncio.sleep(0.01)
         if reply.drip:
             await reader.read(1)
             self.dropped.set()
@@ -226,6 +231,12 @@ def late(request: Request) -> Reply:
 def dripping(request: Request) -> Reply:
     """Sends the headers and no body."""
     return Reply(body=completion("x"), drip=True)
+
+
+def endless(chunk: bytes, **headers: str) -> Behaviour:
+    """Sends `chunk` a hundred times a second until the client hangs up."""
+    sent = {"content-length": str(10**12), **{k.replace("_", "-"): v for k, v in headers.items()}}
+    return lambda request: Reply(headers=sent, flow=chunk)
 
 
 def raw(body: bytes, status: int = 200, **headers: str) -> Behaviour:
