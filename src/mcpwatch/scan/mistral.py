@@ -127,7 +127,8 @@ class Reviewer:
     ) -> LlmVerdict | Unscanned:
         """The model's verdict on `subject`. `inventory` holds the names of every server's tools, by server."""
         started = self._clock.monotonic()
-        prompt = build(subject, inventory)
+        # A definition may be as large as a frame, and a screen may run on this loop.
+        prompt = await asyncio.to_thread(build, subject, inventory)
         tokens = 0
         attempt = 0
         while True:
