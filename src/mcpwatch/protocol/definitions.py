@@ -1,0 +1,153 @@
+"""What a server tells the model about itself, as canonical definitions with fingerprints.
+
+A definition is read whole, so it is read strictly: a repeated key at any depth, or a second spelling of the key it
+is known by, and the page is `Malformed`. A list from which something was taken is put together again from
+the raw bytes of what stays; nothing else of the result changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from mcpwatch.protocol.lenient import patched
+from mcpwatch.protocol.message import RESULT_KEYS, Malformed, NotAnObject, Parser
+
+MAX_ITEMS: Final = 20_000
+"""Definitions of one page; more is not a list anybody meant."""
+
+LIST_KEYS: Final = {
+    "tool": ("tools", "name"),
+    "prompt": ("prompts", "name"),
+    "resource": ("resources", "uri"),
+    "template": ("resourceTemplates", "uriTemplate"),
+}
+"""kind → the member of the result that holds the list, and the member of a definition that is its name."""
+
+
+class Found(msgspec.Struct, gc=False):
+    """One definition: what it is known by ("" for instructions), its canonical JSON and the SHA-256 of that."""
+
+    name: str
+    json: str
+    fingerprint: str
+
+
+class Page(msgspec.Struct):
+    """The definitions of one result. `last`: no page follows."""
+
+    found: list[Found]
+    last: bool
+    members: dict[str, Raw]  # of the result
+    items: list[Raw]  # of its list
+    key: str  # where the list (or the instructions) is in the result
+    patched: bool  # lone surrogates were replaced, so the result must go out as it was read
+
+    def without(self, hidden: set[int]) -> bytes:
+        """The result with the definitions at these positions taken out, everything else as it came."""
+        parts = []
+        for key, value in self.members.items():
+            if key != self.key:
+                parts.append(msgspec.json.encode(str(key)) + b":" + bytes(value))
+            elif self.items or not hidden:
+                kept = [bytes(item) for n, item in enumerate(self.items) if n not in hidden]
+                whole = b"[" + b",".join(kept) + b"]" if self.items else bytes(value)
+                parts.append(msgspec.json.encode(str(key)) + b":" + whole)
+        return b"{" + b",".join(parts) + b"}"
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys, no blanks, and no escapes but the necessary ones and those of lone surrogates."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 of canonical JSON, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_page(kind: str, result: Raw) -> Page | None:
+    """The definitions in the result of a list, `initialize` or `server/discover`; None when there are none.
+
+    `kind` is tool, prompt, resource, template or instructions. Raises `Malformed`.
+    """
+    data = bytes(result)
+    copy = patched(data)
+    try:
+        members = Parser().members(Raw(copy or data), RESULT_KEYS)
+    except NotAnObject:
+        return None
+    key, name_key = LIST_KEYS.get(kind, ("instructions", ""))
+    value = members.get(key)
+    if value is None or bytes(value) == b"null":
+        return None
+    last = bytes(members.get("nextCursor", b"null")) == b"null"
+    if not name_key:
+        text = _strict(value)
+        found = [_found("", {"instructions": text})] if text != "" else []
+        return Page(found, True, members, [], key, copy is not None)
+    try:
+        items = _list(value)
+    except msgspec.ValidationError:
+        raise Malformed(f"{key} is not a list") from None
+    if len(items) > MAX_ITEMS:
+        raise Malformed(f"more than {MAX_ITEMS} definitions in one page")
+    found = [_found(*_definition(item, name_key)) for item in items]
+    return Page(found, last, members, items, key, copy is not None)
+
+
+_list = msgspec.json.Decoder(list[Raw]).decode
+
+
+def _found(name: str, value: Any) -> Found:
+    text = canonical(value)
+    return Found(name, text, fingerprint(text))
+
+
+def _definition(item: Raw, name_key: str) -> tuple[str, Any]:
+    value = _strict(item)
+    if not isinstance(value, dict):
+        raise Malformed("a definition that is not an object")
+    name = value.get(name_key)
+    if not isinstance(name, str):
+        raise Malformed(f"a definition without a {name_key}")
+    folded = name_key.casefold()
+    if any(key != name_key and folded in (key.casefold(), key.upper().casefold()) for key in value):
+        raise Malformed(f"a definition with {name_key} in two spellings")
+    return name, value
+
+
+def _strict(raw: Raw) -> Any:
+    """The value of raw JSON without repeated keys. Raises `Malformed`.
+
+    Text that comes out of decoding and encoding unchanged had none; the slow way looks at every object.
+    """
+    data = bytes(raw)
+    with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+        value = msgspec.json.decode(data)
+        if msgspec.json.encode(value) == data:
+            return value
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_float=_float, parse_constant=_float)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("a definition that cannot be read") from error
+
+
+def _float(text: str) -> float | str:
+    """A number; as its own text when a float cannot hold it, so that it stays JSON and differs from others."""
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("a repeated key in a definition")
+    return found

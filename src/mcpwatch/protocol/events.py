@@ -1,0 +1,87 @@
+"""What can happen in a conversation: the events a `Session` makes of the frames of either side."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from mcpwatch.protocol.message import INVALID_REQUEST, NONE
+
+
+class Waiting(msgspec.Struct, gc=False, eq=False):
+    """An operation between two rounds."""
+
+    rounds: int  # so far
+    calls: dict[str, Any] = {}  # for the floor above: its records of the sampling asked for, by key
+
+
+class Question(msgspec.Struct, gc=False, eq=False):
+    """A request on its way to its answer. `call` is for the floor above to hang its record on."""
+
+    key: bytes  # the id in one spelling, see `message.id_key`
+    id: bytes  # the id as sent
+    method: str
+    params: Raw  # as sent; NONE when there are none, and dropped by `asked`
+    from_server: bool = False
+    name: str = ""  # params.name; the uri of a resources/read; "@sampling" of a sampling request
+    cursor: bool = False  # a further page of a list
+    arguments: Raw | bytes = b""  # what a retry must repeat: as sent, or a digest
+    resumes: Waiting | None = None  # the operation this is a further round of
+    inputs: dict[str, Raw] | None = None  # inputResponses of such a round
+    call: Any = None
+
+
+class Answer(msgspec.Struct, gc=False, eq=False):
+    """The end of a question."""
+
+    question: Question
+    result: Raw = NONE
+    error: Raw = NONE
+    failed: bool = False  # an error, or a result with isError
+    late: bool = False  # the question had been cancelled by its asker
+    waiting: Waiting | None = None  # the result is `input_required`: the operation goes on
+    sampling: dict[str, Raw] | None = None  # params of each sampling request among its inputRequests
+
+
+class Notification(msgspec.Struct, gc=False, eq=False):
+    """A frame nobody answers. `cancels` is the open question that a notifications/cancelled ended."""
+
+    method: str
+    cancels: Question | None = None
+
+
+class Batch(msgspec.Struct, gc=False, eq=False):
+    """A JSON-RPC batch (2025-03-26), to be fed back member by member with `member=True`."""
+
+    members: list[Raw]
+
+
+class Rejected(msgspec.Struct, gc=False, eq=False):
+    """A frame that must not pass."""
+
+    note: str
+    code: int = INVALID_REQUEST
+    id: bytes | None = None  # the raw id to answer its sender with (may be `null`); None: not to be answered
+    stray: bool = False  # not JSON-RPC at all
+    late: Question | None = None  # it answers a question that a lock had ended: no violation
+    broken: Question | None = None  # it was to answer this one, now no longer open: tell the asker
+    result: Raw = NONE  # of a late or broken answer
+
+
+class Blank(msgspec.Struct, gc=False, eq=False):
+    """An empty line: no message, to be dropped without a word."""
+
+
+BLANK: Final = Blank()
+
+Event = Question | Answer | Notification | Batch | Rejected | Blank
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who is talking, as far as it has been said."""
+
+    client_name: str = ""
+    client_version: str = ""
+    protocol: str = ""
