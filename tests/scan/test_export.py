@@ -125,7 +125,7 @@ def test_b17_over_the_cap_is_a_finding_and_never_safe(score: float, rules: list[
 
 @pytest.mark.parametrize("findings", ["", "{", "[]", "5", '["x"]', "[" * 100_000])
 def test_b14_denied_definition_always_has_a_finding(findings: str) -> None:
-    verdict = Verdict(FINGERPRINT, "mail", "local", "rules-1", 85.0, "Bad.", findings)
+    verdict = Verdict(FINGERPRINT, "mail", "local", "rules-1", 85.0, reason="Bad.", findings=findings)
     [finding] = findings_of(verdict, kind="tool", name="send")
     assert (finding.detector, finding.score, finding.detail) == ("local.score", 85.0, "Bad.")
 

@@ -146,9 +146,16 @@ def record(result: LlmVerdict | Unscanned, *, fingerprint: str, server: str, ver
         score = max(score, OVERSIZE_SCORE)
         detail = f"is too large for the model: {result.left_out} characters were left out"
         findings.append(_finding("llm.oversize", "hard", "oversize", OVERSIZE_SCORE, detail, ""))
-    listed = json.dumps(findings, separators=(",", ":"))
     return Verdict(
-        fingerprint, server, "remote", version, score, result.reason, listed, "", result.tokens, result.utc
+        fingerprint,
+        server,
+        "remote",
+        version,
+        score,
+        reason=result.reason,
+        findings=json.dumps(findings, separators=(",", ":")),
+        tokens=result.tokens,
+        utc=result.utc,
     )
 
 
