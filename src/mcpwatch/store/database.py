@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -21,6 +22,7 @@ _APPLICATION_ID = 0x6D637077  # "mcpw"
 
 # Writers of one process take turns here, so that they never spin on SQLite's own lock against each other.
 WRITE_TURN = threading.RLock()
+_MAKING = threading.Lock()
 
 
 class StateError(Exception):
@@ -43,41 +45,50 @@ def describe(error: sqlite3.Error, path: Path) -> StateError:
     return StateError(f"state file {path}: {error}; {hint}")
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the state file for a guard, making and migrating it if need be. Raises StateError."""
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """StateError for whatever the state file at `path` does not give or take."""
     try:
-        _make_private(path)
-        db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        yield
+    except sqlite3.Error as error:
+        raise describe(error, path) from error
     except OSError as error:
         raise StateError(f"state file {path}: {error.strerror or error}; check its folder") from error
-    except sqlite3.Error as error:
-        raise describe(error, path) from error
-    try:
-        patiently(lambda: _prepare(db, path))
-    except sqlite3.Error as error:
-        db.close()
-        raise describe(error, path) from error
-    except StateError:
-        db.close()
-        raise
+    except (TypeError, IndexError, ValueError, OverflowError) as error:  # a row that is not there, or not of its type
+        raise StateError(f"state file {path}: it does not hold what it should ({error})") from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the state file for a guard, making and migrating it if need be. Raises StateError."""
+    with translated(path):
+        _make_private(path)
+        db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            patiently(lambda: _prepare(db, path))
+        except BaseException:
+            db.close()
+            raise
     return db
 
 
 def _make_private(path: Path) -> None:
-    """A 0700 folder and a 0600 file, made before SQLite would make them readable to others."""
+    """A 0700 folder and a 0600 file, made before SQLite would make them readable to others.
+
+    A file that is there is not opened to look at it: closing any descriptor of it would drop the POSIX locks of all
+    this process's connections (https://sqlite.org/howtocorrupt.html, 2.2), and the next process to close would
+    delete the log under them.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        if os.name == "posix":
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise StateError(f"state file {path} is not a regular file; move it away")
-            if status.st_uid != os.geteuid() and os.geteuid() != 0:
-                raise StateError(f"state file {path} belongs to another user; set MCPWATCH_STATE elsewhere")
-            if status.st_mode & 0o077:
-                os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+    with _MAKING, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise StateError(f"state file {path} is not a regular file; move it away")
+    if os.name == "posix":
+        if status.st_uid != os.geteuid() and os.geteuid() != 0:
+            raise StateError(f"state file {path} belongs to another user; set MCPWATCH_STATE elsewhere")
+        if status.st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
@@ -109,7 +120,8 @@ def _migrate(db: sqlite3.Connection) -> None:
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
 
 
@@ -121,6 +133,11 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(pending):
             yield pending
             pending = ""
+
+
+def storable(text: str) -> str:
+    """The text as SQLite can keep it: a lone surrogate (bytes of a command line that are no UTF-8) becomes `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _busy(error: sqlite3.OperationalError) -> bool:

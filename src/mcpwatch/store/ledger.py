@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
-from mcpwatch.store.database import StateError, connect, describe, patiently, writing
+from mcpwatch.store.database import StateError, connect, describe, patiently, translated, writing
 from mcpwatch.store.definitions import read_definitions, texts, unjudged, verdicts
 from mcpwatch.store.news import News
 from mcpwatch.store.paths import state_file
@@ -51,12 +51,13 @@ class Ledger:
         db = connect(path)
         clock = LedgerClock(time_source)
         try:
-            with writing(db):
-                clock.join(db)
-            return cls(db, path, clock)
-        except sqlite3.Error as error:
+            with translated(path):
+                with writing(db):
+                    clock.join(db)
+                return cls(db, path, clock)
+        except StateError:
             db.close()
-            raise describe(error, path) from error
+            raise
 
     def close(self) -> None:
         """Close the connection. Safe to call twice."""
@@ -74,7 +75,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One write transaction; rolled back when the block raises."""
-        with self._mutex, self._translated():
+        with self._mutex, translated(self.path):
             tx: Transaction | None = None
             try:
                 with writing(self._db):
@@ -175,7 +176,7 @@ class Ledger:
         return [queries.to_call(row) for row in self._read(lambda db: db.execute(query, parameters).fetchall())]
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._mutex, self._translated():
+        with self._mutex, translated(self.path):
             return patiently(lambda: work(self._db))
 
     def _snapshot(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -184,16 +185,8 @@ class Ledger:
             try:
                 return work(self._db)
             finally:
-                self._db.execute("COMMIT")
+                if self._db.in_transaction:  # some failures end it
+                    self._db.execute("COMMIT")
 
-        with self._mutex, self._translated():
+        with self._mutex, translated(self.path):
             return patiently(read)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise describe(error, self.path) from error
-        except (TypeError, IndexError) as error:  # a row that should be there is not, or is not of its type
-            raise StateError(f"state file {self.path}: it does not hold what it should ({error})") from error

@@ -73,7 +73,7 @@ def masked(text: str, end: int | None = None) -> str:
         for pattern in patterns
         for match in pattern.finditer(text)
     )
-    pieces = []
+    pieces: list[str] = []
     done = 0
     for start, stop in spans:
         if end is not None and start >= end:

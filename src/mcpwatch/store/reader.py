@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import aiosqlite
 
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import LedgerClock
-from mcpwatch.store.database import StateError, describe
+from mcpwatch.store.database import translated
 from mcpwatch.store.definitions import texts, verdicts
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.paths import state_file
@@ -36,14 +35,10 @@ class Reader:
     async def open(cls, path: Path | None = None) -> Reader:
         """Open for reading; the file is made first when there is none. Raises StateError."""
         path = path or state_file()
-        ledger = Ledger.open(path)
-        clock = ledger.clock
-        ledger.close()
-        try:
+        clock = await asyncio.to_thread(_made, path)
+        with translated(path):
             db = await aiosqlite.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             await db.execute("PRAGMA query_only = 1")
-        except sqlite3.Error as error:
-            raise describe(error, path) from error
         return cls(db, path, clock)
 
     async def close(self) -> None:
@@ -128,7 +123,7 @@ class Reader:
         return [queries.to_call(row) for row in await self._rows(query, parameters)]
 
     async def _rows(self, query: str, parameters: Any = ()) -> list[Any]:
-        async with self._translated():
+        with translated(self.path):
             return list(await self._db.execute_fetchall(query, parameters))
 
     async def _snapshot(self, work: Any) -> Any:
@@ -140,18 +135,17 @@ class Reader:
             try:
                 return work(db)
             finally:
-                db.execute("COMMIT")
+                if db.in_transaction:  # some failures end it
+                    db.execute("COMMIT")
 
         # One hop to the thread instead of one a statement; aiosqlite has no public name for it.
         execute: Any = self._db._execute
-        async with self._translated():
+        with translated(self.path):
             return await execute(read)
 
-    @asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise describe(error, self.path) from error
-        except (TypeError, IndexError) as error:
-            raise StateError(f"state file {self.path}: it does not hold what it should ({error})") from error
+
+def _made(path: Path) -> LedgerClock:
+    """Make the file if there is none; the ledger's clock."""
+    ledger = Ledger.open(path)
+    ledger.close()
+    return ledger.clock

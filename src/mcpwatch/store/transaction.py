@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import LedgerClock
+from mcpwatch.store.database import storable
 from mcpwatch.store.records import Limit, Policy
 
 
@@ -56,7 +57,7 @@ class Transaction:
             " lock_refused = CASE locked WHEN 1 THEN lock_refused ELSE 0 END + ?5,"
             " policy_version = policy_version + 1"
             " WHERE locked = 0 OR (?1 = 'panic' AND lock_code <> 'panic')",
-            (code, reason, by, self.utc, refused),
+            (code, storable(reason), by, self.utc, refused),
         )
 
     def unlock(self, *, epoch_at: int | None) -> None:
@@ -153,7 +154,7 @@ class Transaction:
         """Say who did what. Never holds a secret."""
         self.db.execute(
             "INSERT INTO audit (utc, actor, action, detail) VALUES (?, ?, ?, ?)",
-            (self.utc, actor, action, detail),
+            (self.utc, actor, action, storable(detail)),
         )
 
     def changed(self) -> None:
