@@ -72,9 +72,10 @@ def _modes(path: Path) -> Iterator[Finding]:
     if os.name != "posix":
         return
     for what, wanted in ((path.parent, 0o700), (path, 0o600)):
-        if not os.path.exists(what):  # also when it cannot be looked at
-            continue
-        mode = what.stat().st_mode & 0o777
+        try:
+            mode = what.stat().st_mode & 0o777
+        except OSError:
+            continue  # not there yet, or opening it will say why not
         if mode & 0o077:
             text = f"{what} is open to other users (mode {mode:o})"
             yield Finding(Level.WRONG, "permissions", text, f"chmod {wanted:o} {shlex.quote(str(what))}")
@@ -190,6 +191,17 @@ def _numbers(version: str) -> list[int]:
     return numbers
 
 
+def tokenizer() -> Iterator[Finding]:
+    """Whether tokens are counted by a real vocabulary or estimated."""
+    from mcpwatch.meter import tokenizer
+
+    if tokenizer.load() is not None:
+        yield Finding(Level.GOOD, "tokenizer", f"the {tokenizer.DEFAULT_ENCODING} vocabulary is at hand")
+    else:
+        text = "no vocabulary at hand, so tokens are only estimated"
+        yield Finding(Level.NOTE, "tokenizer", text, "mcpwatch doctor --fetch-tokenizer   (downloads 4 MB)")
+
+
 def program() -> Iterator[Finding]:
     """Whether the clients that start guards can find the program."""
     found = shutil.which("mcpwatch")
@@ -229,6 +241,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     disk,
     configuration,
     dependencies,
+    tokenizer,
     program,
     terminal,
 )

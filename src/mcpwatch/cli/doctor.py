@@ -12,10 +12,13 @@ _COLOURS = {Level.GOOD: "green", Level.NOTE: "cyan", Level.WRONG: "red"}
 
 
 @click.command("doctor", epilog="Example: mcpwatch doctor")
+@click.option("--fetch-tokenizer", is_flag=True, help="First download the vocabulary that exact token counts need.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
-def command(as_json: bool) -> int:
+def command(fetch_tokenizer: bool, as_json: bool) -> int:
     """State file, disk, configuration, dependencies, tokenizer, clock and terminal: one line each, and below what is
     wrong how to mend it. Ends with exit code 1 when something is wrong."""
+    if fetch_tokenizer:
+        _fetch_tokenizer()
     findings = [finding for check in CHECKS for finding in check()]
     wrong = sum(finding.level is Level.WRONG for finding in findings)
     if as_json:
@@ -25,6 +28,15 @@ def command(as_json: bool) -> int:
             _print(finding)
         print_line(f"{wrong} thing{'' if wrong == 1 else 's'} to mend." if wrong else "Nothing to mend.")
     return exits.FAILED if wrong else exits.OK
+
+
+def _fetch_tokenizer() -> None:
+    from mcpwatch.meter import tokenizer
+
+    try:
+        tokenizer.fetch()
+    except tokenizer.FetchError as error:
+        raise exits.Failure(str(error)) from error
 
 
 def _print(finding: Finding) -> None:

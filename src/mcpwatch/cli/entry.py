@@ -17,15 +17,16 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     forgiving_streams()
     try:
-        code = program.main(list(arguments), prog_name="mcpwatch", standalone_mode=False)
+        code = _run(list(arguments))
         if sys.stdout is not None:
             sys.stdout.flush()
+        return code
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "mcpwatch"
         return _fail(exits.USAGE, f"{name}: {error.format_message()}", f" (see `{name} --help`)")
     except exits.Failure as error:
         return _fail(error.code, f"mcpwatch: {error}")
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return exits.INTERRUPTED
     except BrokenPipeError:
         _abandon_output()
@@ -33,6 +34,17 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         _abandon_output()
         return _fail(exits.FAILED, f"mcpwatch: {error}")
+
+
+def _run(arguments: list[str]) -> int:
+    """Not by click's `main`, which ends the process by itself when the reader of the output goes away."""
+    if "_MCPWATCH_COMPLETE" in os.environ:
+        program.main(prog_name="mcpwatch")  # answers the shell and exits
+    try:
+        with program.make_context("mcpwatch", arguments) as ctx:
+            code = program.invoke(ctx)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
     return code if isinstance(code, int) else exits.OK
 
 

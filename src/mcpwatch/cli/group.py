@@ -23,6 +23,7 @@ WATCH, PROTECT, TUNE, SHELL = "See what happens", "Stop and allow", "What is pro
 
 COMMANDS = {
     "run": Entry("group:run_comes_first", WATCH, "Guard one MCP server; your AI client starts this in its place."),
+    "demo": Entry("demo:command", WATCH, "Show it all on real processes, with nothing of yours involved."),
     "status": Entry("status:command", WATCH, "Say whether tools are locked, and how much of each limit is used."),
     "log": Entry("log:command", WATCH, "List recorded calls; follow them as they happen."),
     "lock": Entry("lock:command", PROTECT, "Refuse every protected call from now on. Asks for nothing."),

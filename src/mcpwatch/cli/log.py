@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import select
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 
 import click
 
-from mcpwatch.cli.output import iso, local, print_json, print_line, safe
+from mcpwatch.cli.output import cut, iso, local, print_json, print_line, safe
 from mcpwatch.cli.state import opened
 from mcpwatch.guard.limits import format_value
+from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import CallRow, Dimension, Outcome, to_builtins
 from mcpwatch.tui import fmt
@@ -66,16 +67,25 @@ def _followed(rev: int, server: str | None, tool: str | None) -> Iterator[CallRo
     """Every call written after `rev`, as it is written. Starts over with a state file that replaces this one."""
     while True:
         with opened() as ledger:
-            seen = -1
-            while not ledger.replaced():
-                version = ledger.data_version()
-                if version != seen:
-                    seen = version
-                    for page in _pages(ledger, rev, server, tool):
-                        yield from page
-                        rev = page[-1].rev
-                _wait_for_reader()
+            try:
+                yield from _written(ledger, rev, server, tool)
+            except StateError:
+                if not ledger.replaced():
+                    raise
         rev = 0
+
+
+def _written(ledger: Ledger, rev: int, server: str | None, tool: str | None) -> Iterator[CallRow]:
+    """Calls after `rev` as they come, until the ledger's file is replaced."""
+    seen = -1
+    while not ledger.replaced():
+        version = ledger.data_version()
+        if version != seen:
+            seen = version
+            for page in _pages(ledger, rev, server, tool):
+                yield from page
+                rev = page[-1].rev
+        _wait_for_reader()
 
 
 def _pages(ledger: Ledger, rev: int, server: str | None, tool: str | None) -> Iterator[list[CallRow]]:
@@ -105,7 +115,7 @@ def _wait_for_reader() -> None:
 
 def _width() -> int | None:
     """Columns of the terminal; None when the output goes elsewhere."""
-    return os.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _print_object(row: CallRow) -> None:
@@ -128,7 +138,7 @@ def _print_row(row: CallRow, width: int | None) -> None:
         )
     )
     if width is not None:
-        tail = tail[: max(0, width - len(head) - len(outcome))]
+        tail = cut(tail, width - len(head) - len(outcome))
     print_line(head + click.style(outcome, fg=_COLOURS.get(Outcome(row.outcome))) + tail)
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import east_asian_width
 
 import click
 
@@ -60,6 +61,15 @@ def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), indent: s
         ]
         lines.append(indent + "  ".join(cells).rstrip())
     return lines
+
+
+def cut(text: str, cells: int) -> str:
+    """As much of the text as fits into so many cells of a terminal."""
+    for i, character in enumerate(text):
+        cells -= 2 if east_asian_width(character) in "WF" else 1
+        if cells < 0:
+            return text[:i]
+    return text
 
 
 def forgiving_streams() -> None:
