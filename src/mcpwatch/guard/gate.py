@@ -14,7 +14,7 @@ from mcpwatch.guard import refusal
 from mcpwatch.guard.breaker import Breaker
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import TOOL, Judge, Review
-from mcpwatch.meter.prices import PriceBook
+from mcpwatch.meter.prices import PriceBook, PriceRule
 from mcpwatch.meter.tokens import estimate, estimate_content
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError
@@ -254,7 +254,8 @@ class Gate:
         self._rules_ready.set()
         try:
             config = configuration.load()
-            self._prices = PriceBook.from_config(config.default_price_per_1k, config.prices)
+            rules = [PriceRule(x.pattern, x.per_call, x.per_1k_in, x.per_1k_out, x.model) for x in config.prices]
+            self._prices = PriceBook(config.default_price_per_1k, rules)
         except (configuration.ConfigError, ValueError) as error:
             config = configuration.Config()
             self._recorder.warn(f"configuration not used: {error}")
@@ -267,6 +268,10 @@ class Gate:
             path=self._state,
         )
         self._ready.set()
+        if self._prices.needs_resolving:
+            self._prices.resolve()
+            for problem in self._prices.problems:
+                self._recorder.warn(problem)
         self._watch_state()
 
     def _reopen(self) -> None:

@@ -24,7 +24,7 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a call to a tool matching `pattern` costs, in US dollars; or the model that prices its tokens."""
 
     pattern: str
-    per_call: float = 0.0
+    per_call: float | None = None
     per_1k_in: float | None = None
     per_1k_out: float | None = None
     model: str | None = None
