@@ -119,7 +119,7 @@ class FakeSource:
 
     async def history(self, limit: Limit, buckets: int) -> list[int]:
         self._read("history")
-        return self.steps.get(limit.dimension, [0] * buckets)
+        return self.steps.get(limit.dimension, [0] * buckets)[:buckets]
 
     async def throttle(self) -> tuple[int, float]:
         return self.failures, self.wait

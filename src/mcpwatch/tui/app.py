@@ -16,10 +16,11 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from rich.text import Text
+from rich.segment import Segment, Segments
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome
+from textual.worker import WorkerFailed
 
 from mcpwatch.guard.lock import Denied
 from mcpwatch.store.database import StateError
@@ -170,7 +171,7 @@ class McpWatchApp(App[int], inherit_bindings=False):
         self._show_lock()
         if policy.lock.locked and not before.lock.locked:
             self.bell()
-            if self.ticks and not self.main.is_current:
+            if self.ticks and self.screen is not self.main:
                 self.say(f"LOCKED: {policy.lock.reason}", "error")
 
     def _show_lock(self) -> None:
@@ -348,8 +349,9 @@ class McpWatchApp(App[int], inherit_bindings=False):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-            line = crash.report(error, self._crash_folder or state_dir())
-            self._exit_renderables.append(Text(line, no_wrap=True, overflow="ignore"))
+            cause = error.error if isinstance(error, WorkerFailed) else error
+            line = crash.report(cause, self._crash_folder or state_dir())
+            self._exit_renderables.append(Segments([Segment(line), Segment.line()]))
         self._close_messages_no_wait()
 
 

@@ -220,7 +220,7 @@ class Model:
     def _tool_line(self, row: ToolRow) -> ToolLine:
         key = (row.server, row.kind, row.name)
         badges = []
-        if self._hidden(row.name):
+        if self._hidden(row.name) or self._hidden(row.server):
             badges.append("raw!")
         if row.review in ("changed", "approved"):
             badges.append("Δ" if row.review == "changed" else "pin")

@@ -39,11 +39,11 @@ _STYLES: dict[str, tuple[str, str, str]] = {
 }
 
 _DARK = {
-    "mw-dim": "#929ca7",
+    "mw-dim": "#9aa4af",
     "mw-frame": "#3b4450",
     "mw-unscanned": "#5cc8da",
     "mw-spark": "#7f9cbd",
-    "mw-cursor": "#263547",
+    "mw-cursor": "#233142",
     "mw-cursor-blur": "#1b222b",
 }
 _LIGHT = {
@@ -84,7 +84,7 @@ THEMES: tuple[Theme, ...] = (
         dark=False,
         variables=_LIGHT,
     ),
-    # Orange, yellow, violet and blue stay apart for every common form of colour blindness.
+    # Orange, yellow, white and blue stay apart for every common form of colour blindness.
     Theme(
         name="mcpwatch-cvd",
         primary="#d8dee6",
@@ -97,7 +97,7 @@ THEMES: tuple[Theme, ...] = (
         warning="#f0e442",
         success="#5aa9f0",
         dark=True,
-        variables={**_DARK, "mw-unscanned": "#d3a6ea"},
+        variables={**_DARK, "mw-unscanned": "#ffffff"},
     ),
 )
 NAMES = tuple(theme.name.removeprefix("mcpwatch-") for theme in THEMES)

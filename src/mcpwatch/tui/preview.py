@@ -43,7 +43,22 @@ def _answer(raw: str) -> str:
     return raw
 
 
+# The note of a refusal is written for the model; a person needs only this.
+_REFUSED = {
+    "panic": "locked by a person",
+    "calls": "locked: the calls limit was passed",
+    "tokens": "locked: the token limit was passed",
+    "cost": "locked: the cost limit was passed",
+    "call-cap": "too large for a single call",
+    "quarantined": "its definition is quarantined",
+    "unlisted": "the server never listed it",
+    "state": "the state file cannot be read",
+}
+
+
 def detail_of(row: CallRow) -> str:
+    if row.outcome == Outcome.REFUSED and row.code in _REFUSED:
+        return _REFUSED[row.code]
     if row.outcome in (Outcome.REFUSED, Outcome.VIOLATION, Outcome.CANCELLED, Outcome.TIMED_OUT) and row.note:
         return row.note
     if row.outcome == Outcome.PENDING:

@@ -136,5 +136,8 @@ class DetailScreen(ModalScreen[None]):
             field("fingerprint", line.fingerprint[:16] or "never listed by the server"),
         ]
         if "raw!" in line.badges:
-            lines += [[], [("! Its name holds hidden characters; they are shown spelled out.", "caution")]]
+            lines += [
+                [],
+                [("! A name holds hidden characters; they are spelled out.", "caution")],
+            ]
         return [*lines, []]

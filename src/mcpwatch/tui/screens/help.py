@@ -51,19 +51,29 @@ def help_lines(policy: Policy, width: int, *, ascii: bool = False) -> list[Line]
     lines += _why(policy, ascii=ascii, width=width)
     for group, members in keys.groups().items():
         lines += title(group)
-        lines += [[("  ", "fg"), (fit(key.label, 11), "key"), (key.help, "fg")] for key in members]
+        for key in members:
+            said = wrap(key.help, width - 13)
+            lines.append([("  ", "fg"), (fit(key.label, 11), "key"), (said[0], "fg")])
+            lines += [[(" " * 13 + part, "fg")] for part in said[1:]]
     lines += title("Safety of a tool")
     for level, mark in sorted(MARKS.items(), key=lambda item: -item[0].rank):
         said = wrap(_LEVELS[level.name], width - 17)
         lines.append([(f"  {mark.gutter}{level.mark} {mark.word:<11}", mark.style), (said[0], "fg")])
         lines += [[(" " * 16 + part, "fg")] for part in said[1:]]
     lines += title("Filter")
-    lines.append([(f"  {filters.EXAMPLE}", "fg")])
-    lines.append([("  keys: " + " ".join(f"{key}:" for key in filters.KEYS), "dim")])
-    lines.append([("  every word must match; ! in front turns one round", "dim")])
+    known = " ".join(f"{key}:" for key in filters.KEYS)
+    for text, style in (
+        (filters.EXAMPLE, "fg"),
+        (f"keys: {known}", "dim"),
+        ("every word must match; ! in front turns one round", "dim"),
+    ):
+        lines += [[(f"  {part}", style)] for part in wrap(text, width - 2)]
     lines += title("When something fails")
     for what, then in FAILURES:
-        said = wrap(then, max(20, width - 36))
+        if width < 70:
+            lines += [[("  ", "fg"), (what, "bold")], *[[(f"    {part}", "fg")] for part in wrap(then, width - 4)]]
+            continue
+        said = wrap(then, width - 35)
         lines.append([("  ", "fg"), (fit(what, 33), "bold"), (said[0], "fg")])
         lines += [[(" " * 35 + part, "fg")] for part in said[1:]]
     return [*lines, []]

@@ -104,7 +104,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         with self.host.batch_update():
             self.show_empty()
             self.redraw_lock()
-            if self.is_current or everything:
+            if self.host.screen is self or everything:
                 self._redraw_lists(everything)
 
     def _redraw_lists(self, everything: bool) -> None:

@@ -89,5 +89,6 @@ class UnlockScreen(Attempt):
     async def _unlock(self, secret: str) -> None:
         keep = self._after.chosen == 1
         if await self.attempt(lambda: self.host.source.unlock(secret, keep), self._field):
+            self.host.clear_notifications()
             self.host.say("Unlocked. " + ("The windows keep what they hold." if keep else "Windows start anew."))
             self.dismiss(True)

@@ -78,6 +78,7 @@ class CallLog(LineList[CallLine]):
             line.append((fit(fmt.count_short(row.tokens) if row.tokens else fmt.NONE, 6, right=True) + " ", "dim"))
         line.append((fit(row.status, 9) + " ", row.style))
         if row.badges:
-            line.append((" ".join(row.badges) + " ", "caution"))
+            loud = "raw!" in row.badges or "would lock" in row.badges
+            line.append((" ".join(row.badges) + " ", "caution" if loud else "dim"))
         line.append((row.detail, "dim"))
         return line

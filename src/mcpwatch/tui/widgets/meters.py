@@ -54,12 +54,12 @@ class Meters(Lines):
         ]
         if width >= 70:
             line += [(spark, "spark"), ("  ", "fg")]
-        if words:
+        if limit.scope != "*/*":
+            line.append((self.host.model.name(limit.scope), style if mark else "dim"))
+        elif words:
             line.append((words, style))
         elif of > 1:
             line.append((f"fullest of {of}", "dim"))
-        if limit.scope != "*/*" and wide:
-            line.append((f" {self.host.model.name(limit.scope)}", "dim"))
         return line
 
     def _mark(self, usage: Usage) -> tuple[str, str]:
