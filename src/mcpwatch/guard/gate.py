@@ -17,7 +17,7 @@ from mcpwatch.guard.review import TOOL, Judge, Review
 from mcpwatch.meter.prices import PriceBook, PriceRule
 from mcpwatch.meter.tokens import estimate, estimate_content
 from mcpwatch.store import config as configuration
-from mcpwatch.store.database import StateError
+from mcpwatch.store.database import StateError, storable
 from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.recorder import RETRY_S, Recorder
@@ -52,7 +52,7 @@ class Gate:
         load_judge: Callable[[], tuple[Judge, str]] | None = None,
         state: Path | None = None,
     ) -> None:
-        self._server = server
+        self._server = server = storable(server)
         self._on_lock = on_lock
         self._on_visible = on_visible
         self._load_judge = load_judge
@@ -70,6 +70,8 @@ class Gate:
         self._breaker: Breaker | None = None
         self._ledger: Ledger | None = None
         self._problem: StateError | None = None
+        self._unrecorded: StateError | None = None  # why the recorder cannot write
+        self._measuring = threading.Lock()
         self._tried = 0.0
         self._opening = threading.Lock()
         self._prices = PriceBook()
@@ -90,7 +92,7 @@ class Gate:
     def began(self, call: Call) -> None:
         """A request that is not gated: recorded as pending."""
         self._stamp(call)
-        self._recorder.put(call)
+        self._recorder.put(call, done=False)
 
     def admit(self, call: Call) -> Refusal | None:
         """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
@@ -103,7 +105,7 @@ class Gate:
                     self._busy.set()
         else:
             call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
-        self._recorder.put(call)
+        self._recorder.put(call, done=refused is not None)
         return refused
 
     def ended(self, call: Call) -> None:
@@ -114,7 +116,7 @@ class Gate:
         self._cut(call)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
-        self._recorder.put(call)
+        self._recorder.put(call, done=True)
 
     def late(self, call: Call, result: bytes) -> None:
         """An answer came after the call was ended by a lock: recorded, not passed on."""
@@ -123,7 +125,7 @@ class Gate:
         self._cut(call)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
-        self._recorder.put(call)
+        self._recorder.put(call, done=False)
 
     def violation(self, note: str, frame: bytes, *, from_server: bool) -> None:
         """A frame that broke the rules of the wire and was not passed on."""
@@ -164,9 +166,11 @@ class Gate:
                             call.protected = breaker.protected(call.tool)
                             return refused
                 return breaker.admit(call, policy)
-            problem = self._problem or problem
+            problem = self._unrecorded or self._problem or problem
         except StateError as error:
             self._problem = problem = error
+        except Exception as error:  # noqa: BLE001 - a gate that fails refuses
+            problem = f"{type(error).__name__}: {error}"
         call.protected = self._breaker.protected(call.tool) if self._breaker is not None else True
         return refusal.state_broken(name, str(problem)) if call.protected else None
 
@@ -185,7 +189,7 @@ class Gate:
         if self._breaker is None or self._problem is not None:
             self._reopen()
         breaker = self._breaker
-        if breaker is None or self._problem is not None:
+        if breaker is None or self._problem is not None or self._unrecorded is not None:
             return None, None
         return breaker, breaker.policy()
 
@@ -249,6 +253,16 @@ class Gate:
     # -- opening ---------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        try:
+            self._prepare()
+        except Exception as error:  # noqa: BLE001 - a gate that fails refuses
+            self._unrecorded = StateError(f"the guard could not start: {type(error).__name__}: {error}")
+        finally:
+            self._rules_ready.set()
+            self._ready.set()
+        self._watch_state()
+
+    def _prepare(self) -> None:
         if self._load_judge is not None:
             self._judge = self._load_judge()
         self._rules_ready.set()
@@ -272,7 +286,6 @@ class Gate:
             self._prices.resolve()
             for problem in self._prices.problems:
                 self._recorder.warn(problem)
-        self._watch_state()
 
     def _reopen(self) -> None:
         """Open the state file, at most once a second while it fails."""
@@ -296,7 +309,9 @@ class Gate:
                 self._problem = error
 
     def _state_changed(self, error: StateError | None) -> None:
-        """The recorder's word on the state file. Its failure is everyone's; its success clears only its own."""
+        """The recorder's word on the state file. What is not recorded is not charged, so its failure is everyone's
+        until it succeeds; its success clears only its own."""
+        self._unrecorded = error
         if error is not None:
             self._problem = error
             self._tried = 0.0
@@ -304,12 +319,16 @@ class Gate:
     # -- measuring -------------------------------------------------------------------------------------
 
     def _measure(self, call: Call) -> None:
-        """Fill in tokens and cost of what is known so far."""
+        """Fill in tokens and cost of what is known so far. The relay and the recorder may both be at one call."""
+        with self._measuring:
+            self._measure_alone(call)
+
+    def _measure_alone(self, call: Call) -> None:
         retry = "retry" in call.flags
         if not call.tokens_method:
             found = estimate_content(call.arguments)
             call.tokens_in, call.tokens_method = 0 if retry else found.tokens, found.method
-        if not call.measured and call.result_bytes:
+        if not call.measured and call.result:
             call.measured = True
             call.tokens_out = estimate_content(call.result).tokens
         call.cost = self._prices.cost(self._server, call.tool, call.tokens_in, call.tokens_out, 0 if retry else 1)
@@ -317,8 +336,9 @@ class Gate:
     def _cut(self, call: Call) -> None:
         """Long bodies are measured now and cut, so that what waits for the disk stays small."""
         if len(call.arguments) > self._keep or len(call.result) > self._keep:
-            self._measure(call)
-            call.arguments, call.result = call.arguments[: self._keep], call.result[: self._keep]
+            with self._measuring:
+                self._measure_alone(call)
+                call.arguments, call.result = call.arguments[: self._keep], call.result[: self._keep]
 
     def _settle(self, tx: Transaction) -> None:
         if self._breaker is not None:
@@ -364,7 +384,7 @@ class Gate:
         else:
             call.arguments, call.arguments_bytes = body, len(frame)
         self._stamp(call)
-        self._recorder.put(call)
+        self._recorder.put(call, done=True)
 
 
 def _not_judged(

@@ -10,6 +10,7 @@ from mcpwatch.store.records import Dimension, Limit
 
 MICRO = 1_000_000  # micro-dollars in a dollar
 MAX_VALUE = 10**15  # far above any use, far below 2**63
+MAX_WINDOW_S = 366 * 86_400
 DEFAULTS = (
     Limit(Dimension.CALLS, 30, 60),
     Limit(Dimension.TOKENS, 100_000, 3600),
@@ -71,6 +72,8 @@ def parse_limit_value(dimension: Dimension, text: str) -> int:
             raise ValueError(f"cost: 0 or more is wanted, not {text.strip()[:40]}")
         if dollars > MAX_VALUE // MICRO:
             raise ValueError("cost: that is too large")
+        if dollars < 0:
+            raise ValueError(f"cost: 0 or more is wanted, not {text.strip()[:40]}")
         return check_value(dimension, math.ceil(dollars * MICRO))
     if not (cleaned.isascii() and cleaned.removeprefix("-").isdigit()):
         raise ValueError(f"{dimension}: a whole number is wanted, for example 30; not {text.strip()!r}")
@@ -92,7 +95,7 @@ def parse_window(text: str) -> int:
     """`60`, `60s`, `5m`, `1h`, `1d` as seconds. Raises ValueError."""
     cleaned = text.strip().lower()
     number, unit = (cleaned[:-1], cleaned[-1]) if cleaned[-1:] in _UNITS and cleaned else (cleaned, "s")
-    if not (number.isascii() and number.isdigit()) or not 1 <= int(number[:12]) * _UNITS[unit] <= 366 * 86_400:
+    if not (number.isascii() and number.isdigit()) or not 1 <= int(number[:12]) * _UNITS[unit] <= MAX_WINDOW_S:
         raise ValueError(f"window: a length like 60s, 5m, 1h or 1d is wanted; not {text.strip()!r}")
     return int(number) * _UNITS[unit]
 

@@ -127,10 +127,13 @@ def _with_password(
             wait_s = wait_after(failures)
             tx.set_throttle(failures, tx.now + int(wait_s * _SECOND_NS))
         if check_hash(secret, stored):
-            with ledger.transaction() as tx:
+            with ledger.transaction() as tx:  # of its own: a right attempt is right whatever becomes of the change
                 if tx.password()[0] != stored:
                     raise Denied("wrong-password", "the password was changed meanwhile: try again", failures=0)
                 tx.set_throttle(0, 0)
+            with ledger.transaction() as tx:
+                if tx.password()[0] != stored:
+                    raise Denied("wrong-password", "the password was changed meanwhile: try again", failures=0)
                 return change(tx)
         with ledger.transaction() as tx:
             tx.audit(by, f"{action}-failed", f"wrong password, {failures} in a row")
@@ -204,7 +207,8 @@ def set_limits(ledger: Ledger, limits: Sequence[Limit], secret: str | None, *, b
             before = old.get(limit.key)
             if before == limit:
                 continue
-            _begin_scope(tx, limit)
+            if before is None:
+                _begin_scope(tx, limit)
             tx.set_limit(limit)
             was = rules.format_value(limit.dimension, before.maximum) if before else "none"
             tx.audit(by, "limit", f"{limit.key}: {was} → {rules.format_value(limit.dimension, limit.maximum)}")
@@ -300,15 +304,15 @@ def _valid(check: Callable[[], T]) -> T:
 
 def _checked(limit: Limit) -> None:
     _valid(lambda: rules.check_value(limit.dimension, limit.maximum))
-    if type(limit.window_s) is not int or limit.window_s < 1:
-        raise Denied("invalid", "window: a whole number of seconds, 1 or more, is wanted")
-    if limit.scope != "*/*":
-        _valid(lambda: check_pattern(limit.scope))
+    if type(limit.window_s) is not int or not 1 <= limit.window_s <= rules.MAX_WINDOW_S:
+        raise Denied("invalid", "window: a whole number of seconds, from 1 to a year of them, is wanted")
+    if _valid(lambda: check_pattern(limit.scope)) != limit.scope:
+        raise Denied("invalid", f"scope: {limit.scope!r} has blanks around it")
 
 
 def _begin_scope(tx: Transaction, limit: Limit) -> None:
-    """A new scope starts with what its window already holds, from the recorded calls."""
-    if tx.has_charges(limit.scope):
+    """What the ledger does not hold of a new limit's window comes from the recorded calls."""
+    if tx.begin_scope(limit.scope, limit.window_s):
         return
     tx.backfill(
         limit.scope,

@@ -2,32 +2,59 @@
 
 A scope is a `server/tool` pattern. Each row holds the totals of its scope up to and including `at`; the rows
 of a scope are strictly increasing in `at`. What was used in a window is the last row's totals less the totals
-at the window's start, whatever lies between.
+at the window's start, whatever lies between. A scope's first row is its base: nothing is known of what was before,
+and its totals may be anything, even below zero.
 """
 
 from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mcpwatch.store.records import Dimension, Limit
 
 ALL = "*/*"  # charged always: the meters read it
 
 Totals = tuple[int, int, int]  # calls, tokens, micro-dollars
+Charge = tuple[int, int, int, int]  # ledger moment, calls, tokens, micro-dollars
 _COLUMN = {Dimension.CALLS: 0, Dimension.TOKENS: 1, Dimension.COST: 2}
 _NOTHING: Totals = (0, 0, 0)
 SECOND_NS = 1_000_000_000
 
 
 def totals_at(db: sqlite3.Connection, scope: str, at: int) -> Totals:
-    """Totals of a scope up to and including the ledger moment `at`."""
+    """Totals of a scope up to and including the ledger moment `at`; those of its base for any moment before that."""
     row: Totals | None = db.execute(
         "SELECT calls, tokens, cost FROM charges WHERE scope = ? AND at <= ? ORDER BY at DESC LIMIT 1",
         (scope, at),
     ).fetchone()
-    return row or _NOTHING
+    if row is None:
+        base = first_row(db, scope)
+        return base[1:] if base else _NOTHING
+    return row
+
+
+def first_row(db: sqlite3.Connection, scope: str) -> tuple[int, int, int, int] | None:
+    """(at, calls, tokens, cost) of a scope's base."""
+    row: tuple[int, int, int, int] | None = db.execute(
+        "SELECT at, calls, tokens, cost FROM charges WHERE scope = ? ORDER BY at LIMIT 1", (scope,)
+    ).fetchone()
+    return row
+
+
+def scopes(db: sqlite3.Connection) -> Iterator[str]:
+    """Every scope there is, by one look-up each (DISTINCT reads every row)."""
+    scope: str | None = ""
+    while scope is not None:
+        scope = db.execute("SELECT min(scope) FROM charges WHERE scope > ?", (scope,)).fetchone()[0]
+        if scope is not None:
+            yield scope
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """The moment of the newest charge; 0 when there is none."""
+    return max((last_row(db, scope)[0] for scope in scopes(db)), default=0)
 
 
 def last_row(db: sqlite3.Connection, scope: str) -> tuple[int, int, int, int]:
@@ -57,6 +84,8 @@ def charge(db: sqlite3.Connection, scopes: Iterable[str], now: int, *, calls: in
         raise ValueError(f"a charge is never negative: {calls} calls, {tokens} tokens, {cost} micro-dollars")
     for scope in scopes:
         at, old_calls, old_tokens, old_cost = last_row(db, scope)
+        if not at:
+            begin(db, scope, now - 1)
         db.execute(
             "INSERT INTO charges VALUES (?, ?, ?, ?, ?)",
             (scope, max(now, at + 1), old_calls + calls, old_tokens + tokens, old_cost + cost),
@@ -69,12 +98,31 @@ def steps(totals: list[Totals], dimension: Dimension) -> list[int]:
     return [later[column] - earlier[column] for earlier, later in itertools.pairwise(totals)]
 
 
-def forget_before(db: sqlite3.Connection, horizon: int) -> None:
-    """Drop rows no window can reach, keeping each scope's newest row at or before the horizon."""
-    scopes = [row[0] for row in db.execute("SELECT DISTINCT scope FROM charges")]
-    for scope in scopes:
-        db.execute(
-            "DELETE FROM charges WHERE scope = ?1 AND at < "
-            "(SELECT max(at) FROM charges WHERE scope = ?1 AND at <= ?2)",
-            (scope, horizon),
-        )
+def begin(db: sqlite3.Connection, scope: str, at: int) -> None:
+    """The base of a scope that has no rows."""
+    db.execute("INSERT INTO charges VALUES (?, ?, 0, 0, 0)", (scope, at))
+
+
+def prepend(db: sqlite3.Connection, scope: str, before: int, rows: list[Charge]) -> None:
+    """Put what was used before a scope's base, oldest first, in front of it; all of it before the moment `before`."""
+    base = first_row(db, scope)
+    totals = list(base[1:]) if base else [sum(row[i] for row in rows) for i in (1, 2, 3)]
+    at = base[0] if base else before
+    for moment, *amounts in reversed(rows):
+        at = min(moment, at - 1)
+        db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (scope, at, *totals))
+        totals = [total - amount for total, amount in zip(totals, amounts, strict=True)]
+    db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (scope, at - 1, *totals))
+
+
+def forget_before(db: sqlite3.Connection, horizon: int, most: int) -> int:
+    """Drop up to `most` rows that no window can reach, keeping each scope's newest row at or before the horizon as
+    its base. Returns how many were dropped."""
+    gone = 0
+    for scope in list(scopes(db)):
+        gone += db.execute(
+            "DELETE FROM charges WHERE scope = ?1 AND at IN (SELECT at FROM charges WHERE scope = ?1 AND at < "
+            "(SELECT max(at) FROM charges WHERE scope = ?1 AND at <= ?2) ORDER BY at LIMIT ?3)",
+            (scope, horizon, most - gone),
+        ).rowcount
+    return gone

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcpwatch.store import charges
+
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -69,9 +71,10 @@ class LedgerClock:
             self.mark(db)  # also the proof, at every opening, that the file can be written
             return
         last = db.execute("SELECT max(last_boottime_ns + offset_ns), max(last_wall_ns) FROM clock").fetchone()
-        charged = db.execute("SELECT coalesce(max(at), 0) FROM charges").fetchone()[0]
         start = wall if last[0] is None else last[0] + max(0, wall - last[1])
-        self._offset = max(start, charged) - boottime
+        self._offset = max(start, charges.newest(db)) - boottime
+        if last[0] is None:
+            charges.begin(db, charges.ALL, self.now())
         db.execute("DELETE FROM clock WHERE boot_id <> ?", (self._boot_id,))
         self.mark(db)
 

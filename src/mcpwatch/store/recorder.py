@@ -6,15 +6,14 @@ each statement holds the interpreter lock only while it is bound), and the runni
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mcpwatch.store.database import StateError
+from mcpwatch.store.database import StateError, storable
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import masked, preview
 from mcpwatch.store.records import Call, Outcome
@@ -55,19 +54,19 @@ class Recorder:
         settle: Callable[[Transaction], None],
         on_state: Callable[[StateError | None], None],
     ) -> None:
-        self._server = server
-        self._opening = (server, transport, pid, masked(command)[:1024])
+        self._server = storable(server)
+        self._opening = (storable(server), transport, pid, storable(masked(command)[:1024]))
         self._measure = measure
         self._settle = settle
         self._on_state = on_state
         self._record = "preview"
-        self._queue: deque[Call] = deque()
+        self._queue: deque[tuple[Call, bool]] = deque()  # and whether it is done
         self._wake = threading.Event()
         self._room = threading.Event()
         self._room.set()
         self._awake = False
         self._stop = threading.Event()
-        self._unwritten: dict[int, Call] = {}
+        self._unwritten: dict[int, tuple[Call, bool]] = {}
         self._identity: dict[str, str] = {}
         self._written_identity: dict[str, str] = {}
         self._exit_code: int | None = None
@@ -84,13 +83,14 @@ class Recorder:
 
     # -- called by relay threads -------------------------------------------------------------------
 
-    def put(self, call: Call) -> None:
-        """Hand over a call: once when it begins, once when it has ended."""
-        self._queue.append(call)
+    def put(self, call: Call, *, done: bool) -> None:
+        """Hand over a call: when it begins, and once when it is done; again when something came after that."""
+        self._queue.append((call, done))
         self.nudge()
         if len(self._queue) > QUEUE_MOST:
             self._room.clear()
-            self._room.wait(RETRY_S)
+            if len(self._queue) > QUEUE_MOST:  # still: else nobody may be left to make room
+                self._room.wait(RETRY_S)
 
     def nudge(self) -> None:
         """Something is to be written."""
@@ -100,7 +100,7 @@ class Recorder:
 
     def identify(self, **identity: str) -> None:
         """Client name, client version, protocol revision: columns of the session, as they become known."""
-        self._identity = self._identity | {key: value[:256] for key, value in identity.items() if value}
+        self._identity = self._identity | {key: storable(value[:256]) for key, value in identity.items() if value}
         self.nudge()
 
     def defer(self, work: Callable[[Transaction], None]) -> None:
@@ -152,8 +152,8 @@ class Recorder:
             ledger = self._open()
             while True:
                 while len(self._unwritten) < CHUNK and self._queue:
-                    call = self._queue.popleft()
-                    self._unwritten[call.n] = call
+                    call, done = self._queue.popleft()
+                    self._unwritten[call.n] = call, done or self._unwritten.get(call.n, (call, False))[1]
                 self._write(ledger, last=last and not self._queue)
                 self._unwritten.clear()
                 if len(self._queue) <= QUEUE_MOST // 2:
@@ -161,12 +161,17 @@ class Recorder:
                 if not self._queue:
                     break
         except StateError as error:
-            self._forget_excess()
-            self._room.set()
-            self._on_state(error)
-            return False
+            return self._failed(error)
+        except Exception as error:  # noqa: BLE001 - what is not recorded is not charged: it must stop calls, not a thread
+            return self._failed(StateError(f"the recorder failed: {type(error).__name__}: {error}"))
         self._on_state(None)
         return True
+
+    def _failed(self, error: StateError) -> bool:
+        self._forget_excess()
+        self._room.set()
+        self._on_state(error)
+        return False
 
     def _open(self) -> Ledger:
         if self._ledger is not None and not self._ledger.replaced():
@@ -175,6 +180,7 @@ class Recorder:
             self._ledger.close()
             self._ledger = None
             self._on_state(StateError("the state file was replaced by another"))
+            self._warnings.append("the state file was replaced under a running guard: lock, limits, password are new")
         self._ledger, self._session = Ledger.open(self._path), None
         return self._ledger
 
@@ -186,12 +192,12 @@ class Recorder:
             self._lost += 1
 
     def _write(self, ledger: Ledger, *, last: bool) -> None:
-        batch = list(self._unwritten.values())
+        batch = [call for call, _ in self._unwritten.values()]
         for call in batch:
             self._measure(call)
         with ledger.transaction() as tx:
             db = tx.db
-            session = self._write_session(db, tx.utc, last=last)
+            session = self._write_session(tx, last=last)
             self._settle(tx)
             for lock_utc in {call.lock_utc for call in batch if call.lock_utc}:
                 tx.count_refused(sum(call.lock_utc == lock_utc for call in batch), lock_utc)
@@ -199,27 +205,45 @@ class Recorder:
                 work = self._deferred.popleft()
                 tx.on_rollback.append(partial(self._deferred.appendleft, work))
                 work(tx)
-            while self._warnings:
-                tx.audit("mcpwatch", "warning", self._warnings.popleft())
-            if self._lost:
-                tx.audit("mcpwatch", "records-lost", f"{self._lost} calls could not be recorded")
-                self._lost = 0
+            self._write_warnings(tx)
             ledger.clock.mark(db)
             if not batch:
                 return
-            rev = db.execute("UPDATE state SET rev = rev + 1 RETURNING rev").fetchone()[0]
-            rows = [self._row(call, session, rev) for call in batch]
+            rev = db.execute("UPDATE state SET rev = rev + ? RETURNING rev", (len(batch),)).fetchone()[0]
+            # Each row has a rev of its own, so that a reader may stop after any row and go on from there.
+            rows = [self._row(call, session, rev - len(batch) + i) for i, call in enumerate(batch, 1)]
             if len(rows) == CHUNK:
                 db.execute(_INSERT_CHUNK, [value for row in rows for value in row])
             else:
                 db.executemany(_INSERT_ONE, rows)
-            db.executemany(_USAGE, self._usage(batch))
+            db.executemany(_USAGE, self._usage(call for call, done in self._unwritten.values() if done))
 
-    def _write_session(self, db: sqlite3.Connection, utc: int, *, last: bool) -> int:
+    def _write_warnings(self, tx: Transaction) -> None:
+        lost, warnings = self._lost, list(self._warnings)
+        for warning in warnings:
+            tx.audit("mcpwatch", "warning", warning)
+        if lost:
+            tx.audit("mcpwatch", "records-lost", f"{lost} calls could not be recorded")
+        self._lost = 0
+        self._warnings.clear()
+
+        def restore() -> None:
+            self._lost += lost
+            self._warnings.extendleft(reversed(warnings))
+
+        tx.on_rollback.append(restore)
+
+    def _write_session(self, tx: Transaction, *, last: bool) -> int:
+        db, before = tx.db, (self._session, self._written_identity)
+
+        def restore() -> None:
+            self._session, self._written_identity = before
+
+        tx.on_rollback.append(restore)
         if self._session is None:
             self._session = db.execute(
                 "INSERT INTO sessions (server, transport, pid, command, started_utc) VALUES (?, ?, ?, ?, ?)",
-                (*self._opening, utc),
+                (*self._opening, tx.utc),
             ).lastrowid
             self._written_identity = {}
         if self._identity != self._written_identity:
@@ -235,7 +259,7 @@ class Recorder:
         if last:
             db.execute(
                 "UPDATE sessions SET ended_utc = ?, exit_code = ? WHERE id = ?",
-                (utc, self._exit_code, self._session),
+                (tx.utc, self._exit_code, self._session),
             )
         assert self._session is not None
         return self._session
@@ -252,10 +276,10 @@ class Recorder:
             call.flags, arguments, result,
         )  # fmt: skip
 
-    def _usage(self, batch: list[Call]) -> list[tuple[Any, ...]]:
+    def _usage(self, done: Iterable[Call]) -> list[tuple[Any, ...]]:
         tools: dict[str, list[Any]] = {}
-        for call in batch:
-            if call.outcome == Outcome.PENDING or not (call.method == "tools/call" or call.tool == "@sampling"):
+        for call in done:
+            if not (call.method == "tools/call" or call.tool == "@sampling"):
                 continue
             figures = tools.setdefault(call.tool, [0, 0, 0, 0, 0, 0, ""])
             refused = call.outcome == Outcome.REFUSED

@@ -46,7 +46,7 @@ class Retention:
                 ).rowcount
             if gone == 0:
                 longest = db.execute("SELECT coalesce(max(window_s), 3600) FROM limits").fetchone()[0]
-                charges.forget_before(db, ledger.clock.now() - 2 * longest * charges.SECOND_NS)
+                gone = charges.forget_before(db, ledger.clock.now() - 2 * longest * charges.SECOND_NS, STEP_ROWS)
                 db.execute("DELETE FROM audit WHERE utc < ?", (horizon,))
                 db.execute(
                     "DELETE FROM sessions WHERE ended_utc < ? AND id NOT IN (SELECT DISTINCT session FROM calls)",

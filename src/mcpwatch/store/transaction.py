@@ -61,7 +61,10 @@ class Transaction:
         )
 
     def unlock(self, *, epoch_at: int | None) -> None:
-        """Clear state, code, reason, time and count together; windows count from `epoch_at` if given."""
+        """Clear state, code, reason, time and count together; windows count from `epoch_at` if given, and from no
+        earlier than the newest charge."""
+        if epoch_at is not None:
+            epoch_at = max(epoch_at, charges.newest(self.db))
         self.db.execute(
             "UPDATE state SET locked = 0, lock_code = '', lock_reason = '', lock_by = '', lock_utc = 0,"
             " lock_refused = 0, epoch_at = coalesce(?, epoch_at), policy_version = policy_version + 1",
@@ -97,6 +100,11 @@ class Transaction:
             "DELETE FROM limits WHERE dimension = ? AND window_s = ? AND scope = ?",
             (str(limit.dimension), limit.window_s, limit.scope),
         )
+        # Nothing is charged to a scope without a limit: what it holds would be wrong when it gets one again.
+        self.db.execute(
+            "DELETE FROM charges WHERE scope = ?1 AND scope <> ?2 AND ?1 NOT IN (SELECT scope FROM limits)",
+            (limit.scope, charges.ALL),
+        )
         self.changed()
 
     def set_call_caps(self, tokens: int | None, cost: int | None) -> None:
@@ -122,15 +130,24 @@ class Transaction:
             (self.utc - window_s * charges.SECOND_NS,),
         ).fetchall()
 
-    def has_charges(self, scope: str) -> bool:
-        """Whether the scope's totals have begun."""
-        return charges.last_row(self.db, scope)[0] > 0
+    def begin_scope(self, scope: str, window_s: int) -> bool:
+        """Whether the scope's totals reach back over the window; a scope without any begins now."""
+        base = charges.first_row(self.db, scope)
+        if base is None:
+            charges.begin(self.db, scope, self.now)
+            return False
+        if scope == charges.ALL and not any(base[1:]):
+            return True  # never pruned: it begins with the file
+        return base[0] <= self.now - window_s * charges.SECOND_NS
 
     def backfill(self, scope: str, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Begin a scope's totals with past calls: (UTC ns, tokens, micro-dollars) each, oldest first."""
+        """Put past calls before the scope's beginning: (UTC ns, tokens, micro-dollars) each, oldest first."""
+        base = charges.first_row(self.db, scope)
+        before = base[0] if base else self.now
         offset = self.now - self.utc
-        for utc, tokens, cost in rows:
-            charges.charge(self.db, [scope], min(utc + offset, self.now), calls=1, tokens=tokens, cost=cost)
+        earlier = [(utc + offset, 1, tokens, cost) for utc, tokens, cost in rows if utc + offset < before]
+        if earlier:
+            charges.prepend(self.db, scope, before, earlier)
 
     def has_seen(self, server: str, kind: str, name: str, fingerprint: str) -> bool:
         """Whether this text was ever on the server's list under this name."""
