@@ -35,23 +35,24 @@ def period(window_s: int) -> str:
     return f"{window_s} seconds"
 
 
-def format_value(dimension: Dimension, value: int) -> str:
-    """`30`, `100 000`, `$1.00`, `$0.0021`: as shown to a person."""
+def format_value(dimension: Dimension, value: int, *, exact: bool = False) -> str:
+    """`30`, `100 000`, `$1.00`, `$0.0021`: as shown to a person. From a dollar up, cents are enough unless `exact`."""
     if dimension is not Dimension.COST:
         return f"{value:,}".replace(",", " ")
     dollars = Decimal(value) / MICRO
-    places = 2 if value % 10_000 == 0 or abs(dollars) >= 1 else 4 if value % 100 == 0 else 6
+    cents = value % 10_000 == 0 or (abs(dollars) >= 1 and not exact)
+    places = 2 if cents else 4 if value % 100 == 0 else 6
     return f"${dollars:,.{places}f}".replace(",", " ")
 
 
 def describe(limit: Limit, used: int) -> str:
     """`31 calls in the last minute, limit 30`."""
-    amount = format_value(limit.dimension, used)
+    amount = format_value(limit.dimension, used, exact=True)  # "$1.00, limit $1.00" would be no reason
     unit = {Dimension.CALLS: " call" if used == 1 else " calls", Dimension.TOKENS: " tokens"}.get(limit.dimension, "")
     scope = "" if limit.scope == "*/*" else f" to {limit.scope}"
     return (
         f"{amount}{unit}{scope} in the last {period(limit.window_s)},"
-        f" limit {format_value(limit.dimension, limit.maximum)}"
+        f" limit {format_value(limit.dimension, limit.maximum, exact=True)}"
     )
 
 

@@ -6,7 +6,6 @@ guard sees a change at once and loosening asks for the password.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +13,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from mcpwatch.store.paths import config_file
+
+MAX_PRICE = 10_000  # US dollars: no sum of calls at such prices leaves what the state file can hold
 
 
 class ConfigError(Exception):
@@ -36,7 +37,7 @@ class Scanner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     llm: bool = False
     model: str = "mistral-medium-latest"
     server_url: str | None = None
-    budget_tokens_per_day: Annotated[int, msgspec.Meta(ge=0)] = 200_000
+    budget_tokens_per_day: Annotated[int, msgspec.Meta(ge=0, le=10**12)] = 200_000
 
 
 class HttpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,8 +51,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything in `config.toml`."""
 
     record: Literal["none", "preview", "full"] = "preview"
-    retention_days: Annotated[int, msgspec.Meta(ge=1)] = 30
-    retention_mb: Annotated[int, msgspec.Meta(ge=10)] = 500
+    retention_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
+    retention_mb: Annotated[int, msgspec.Meta(ge=10, le=10**7)] = 500
     max_frame_mb: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
     default_price_per_1k: float = 0.003  # US dollars per 1 000 tokens
     prices: tuple[Price, ...] = ()
@@ -84,5 +85,5 @@ def _check_amounts(path: Path, config: Config) -> None:
         for field in ("per_call", "per_1k_in", "per_1k_out"):
             amounts.append((f"prices[{i}].{field}", getattr(price, field)))
     for field, amount in amounts:
-        if amount is not None and (not math.isfinite(amount) or amount < 0):
-            raise ConfigError(f"{path}: {field} must be a finite number of US dollars, 0 or more; it is {amount}")
+        if amount is not None and not 0 <= amount <= MAX_PRICE:  # NaN is not either
+            raise ConfigError(f"{path}: {field} must be a number of US dollars from 0 to {MAX_PRICE}; it is {amount}")
