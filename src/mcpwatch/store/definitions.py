@@ -13,7 +13,7 @@ from mcpwatch.store.transaction import Transaction
 MAX_STORED_JSON = 1 << 20  # characters of one definition kept; a longer one is a finding and is cut
 KEPT_PER_NAME = 50  # texts kept under one name of one server: a server that renames or rewrites cannot fill the disk
 
-_VERDICT_COLUMNS = "fingerprint, server, producer, version, score, reason, findings, capabilities, error, tokens, utc"
+VERDICT_COLUMNS = "fingerprint, server, producer, version, score, reason, findings, capabilities, error, tokens, utc"
 
 
 def read_definitions(db: sqlite3.Connection, server: str) -> ServerDefinitions:
@@ -100,13 +100,22 @@ def mark_gone(tx: Transaction, server: str, kind: str, listed: Iterable[tuple[st
 
 
 def save_verdict(tx: Transaction, verdict: Verdict) -> None:
-    """Replace the producer's verdict on this text. Guards look again when its score may change what passes."""
+    """Replace the producer's verdict on this text. Guards look again when its score may change what passes.
+
+    A failure never takes the place of a score: the score stays, with the version that made it, beside the error.
+    """
+    key = (verdict.fingerprint, verdict.server, verdict.producer)
     old = tx.db.execute(
-        "SELECT score FROM verdicts WHERE fingerprint = ? AND server = ? AND producer = ?",
-        (verdict.fingerprint, verdict.server, verdict.producer),
+        "SELECT score FROM verdicts WHERE fingerprint = ? AND server = ? AND producer = ?", key
     ).fetchone()
+    if verdict.score is None and old is not None and old[0] is not None:
+        tx.db.execute(
+            "UPDATE verdicts SET error = ? WHERE fingerprint = ? AND server = ? AND producer = ?",
+            (verdict.error, *key),
+        )
+        return
     tx.db.execute(
-        f"INSERT OR REPLACE INTO verdicts ({_VERDICT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO verdicts ({VERDICT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*msgspec.structs.astuple(verdict)[:-1], verdict.utc or tx.utc),
     )
     if verdict.producer == "remote" and (old is None or old[0] != verdict.score):
@@ -116,7 +125,7 @@ def save_verdict(tx: Transaction, verdict: Verdict) -> None:
 def verdicts(db: sqlite3.Connection, server: str, fingerprint: str) -> list[Verdict]:
     """All verdicts on one text, local first."""
     rows = db.execute(
-        f"SELECT {_VERDICT_COLUMNS} FROM verdicts WHERE server = ? AND fingerprint = ? ORDER BY producer",
+        f"SELECT {VERDICT_COLUMNS} FROM verdicts WHERE server = ? AND fingerprint = ? ORDER BY producer",
         (server, fingerprint),
     ).fetchall()
     return [Verdict(*row) for row in rows]
@@ -142,16 +151,3 @@ def texts(db: sqlite3.Connection, server: str, kind: str, name: str) -> list[See
         (server, kind, name),
     ).fetchall()
     return [SeenText(*row) for row in rows]
-
-
-def unjudged(db: sqlite3.Connection, producer: str, version: str, limit: int) -> list[tuple[str, Definition]]:
-    """(server, definition) of what is listed and this version of the producer has not judged; errors do not count."""
-    rows = db.execute(
-        "SELECT l.server, l.kind, l.name, l.fingerprint, d.json FROM listings l"
-        " JOIN definitions d ON d.fingerprint = l.fingerprint"
-        " LEFT JOIN verdicts v ON v.fingerprint = l.fingerprint AND v.server = l.server AND v.producer = ?1"
-        " WHERE l.gone_utc IS NULL AND (v.version IS NULL OR v.version <> ?2 OR v.score IS NULL)"
-        " ORDER BY l.server, l.name LIMIT ?3",
-        (producer, version, limit),
-    ).fetchall()
-    return [(server, Definition(kind, name, fingerprint, json)) for server, kind, name, fingerprint, json in rows]

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from mcpwatch.store import charges, queries
+from mcpwatch.store import charges, queries, scans
 from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
 from mcpwatch.store.database import StateError, connect, describe, patiently, translated, writing
-from mcpwatch.store.definitions import read_definitions, texts, unjudged, verdicts
+from mcpwatch.store.definitions import read_definitions, texts, verdicts
 from mcpwatch.store.news import News
 from mcpwatch.store.paths import state_file
 from mcpwatch.store.records import (
@@ -164,9 +164,38 @@ class Ledger:
         """Every text seen under a name, oldest first."""
         return self._read(lambda db: texts(db, server, kind, name))
 
-    def unjudged(self, producer: str, version: str, limit: int) -> list[tuple[str, Definition]]:
-        """(server, definition) of what is listed and this version of the producer has not judged."""
-        return self._read(lambda db: unjudged(db, producer, version, limit))
+    def scanner(self) -> scans.ScannerStatus:
+        """The LLM scanner as it is now."""
+        return self._snapshot(lambda db: scans.read_status(db, self.clock.now()))
+
+    def scan_progress(self) -> list[scans.ScanProgress]:
+        """How far the LLM scanner is with each server."""
+        return self._snapshot(lambda db: scans.read_progress(db, self.clock.now()))
+
+    def pending(self, version: str, limit: int) -> list[tuple[str, Definition]]:
+        """(server, definition) of what this version of the LLM scanner is to judge now, the most urgent first."""
+        return self._read(lambda db: scans.read_pending(db, version, self.clock.now(), limit))
+
+    def due_in(self, version: str) -> int | None:
+        """Nanoseconds until something is to be judged, 0 when something is now; None when nothing is left."""
+        due = self._read(lambda db: scans.read_due(db, version, self.clock.now()))
+        return None if due is None else max(0, due - self.clock.now())
+
+    def scan_spending(self, day: str) -> tuple[int, dict[str, int]]:
+        """(tokens the LLM scanner used on a UTC day, server → definitions judged that day)."""
+        return self._read(lambda db: scans.read_spending(db, day))
+
+    def inventory(self) -> dict[str, tuple[str, ...]]:
+        """server → names of the tools it lists now."""
+        return self._read(scans.read_inventory)
+
+    def judged(self, server: str | None = None, *, gone: bool = False) -> list[scans.Judged]:
+        """Every verdict on what is listed (`gone`: or was), the worst text first."""
+        return self._read(lambda db: scans.read_judged(db, server, gone=gone))
+
+    def knows_command(self, fingerprint: str) -> bool:
+        """Whether the user let exactly this command be started before."""
+        return self._read(lambda db: scans.knows_command(db, fingerprint))
 
     def tools(self) -> list[ToolRow]:
         """Every definition that was listed, and every tool that was called."""

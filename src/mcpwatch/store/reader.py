@@ -9,7 +9,7 @@ from typing import Any
 
 import aiosqlite
 
-from mcpwatch.store import charges, queries
+from mcpwatch.store import charges, queries, scans
 from mcpwatch.store.clock import LedgerClock
 from mcpwatch.store.database import translated
 from mcpwatch.store.definitions import texts, verdicts
@@ -113,6 +113,21 @@ class Reader:
     async def texts(self, server: str, kind: str, name: str) -> list[SeenText]:
         """Every text seen under a name, oldest first."""
         found: list[SeenText] = await self._snapshot(lambda db: texts(db, server, kind, name))
+        return found
+
+    async def scanner(self) -> scans.ScannerStatus:
+        """The LLM scanner as it is now."""
+        status: scans.ScannerStatus = await self._snapshot(lambda db: scans.read_status(db, self._clock.now()))
+        return status
+
+    async def scan_progress(self) -> list[scans.ScanProgress]:
+        """How far the LLM scanner is with each server."""
+        found: list[scans.ScanProgress] = await self._snapshot(lambda db: scans.read_progress(db, self._clock.now()))
+        return found
+
+    async def judged(self, server: str | None = None, *, gone: bool = False) -> list[scans.Judged]:
+        """Every verdict on what is listed (`gone`: or was), the worst text first."""
+        found: list[scans.Judged] = await self._snapshot(lambda db: scans.read_judged(db, server, gone=gone))
         return found
 
     async def audit_since(self, seq: int, limit: int = 500) -> list[AuditRow]:

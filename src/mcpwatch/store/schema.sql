@@ -172,3 +172,53 @@ CREATE TABLE reviews (
     utc INTEGER NOT NULL,
     PRIMARY KEY (server, kind, name, fingerprint)
 ) WITHOUT ROWID;
+
+-- The LLM scanner: what the user agreed to, which process has it, how its run goes. One row.
+CREATE TABLE scanner (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    consent TEXT NOT NULL DEFAULT '' CHECK (consent IN ('', 'agreed', 'declined', 'withdrawn')),
+    consent_to TEXT NOT NULL DEFAULT '', -- the model's server that was asked about
+    consent_utc INTEGER NOT NULL DEFAULT 0,
+    owner TEXT NOT NULL DEFAULT '', -- random word of the worker that has the scanner; '': nobody
+    pid INTEGER NOT NULL DEFAULT 0,
+    host TEXT NOT NULL DEFAULT '',
+    able INTEGER NOT NULL DEFAULT 0, -- whether that worker could ask the model
+    beat_at INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'off',
+    detail TEXT NOT NULL DEFAULT '',
+    version TEXT NOT NULL DEFAULT '', -- model and prompt of the verdicts it makes
+    budget INTEGER NOT NULL DEFAULT 0, -- tokens a UTC day
+    run INTEGER NOT NULL DEFAULT 0,
+    run_state TEXT NOT NULL DEFAULT '' CHECK (run_state IN ('', 'running', 'done', 'cancelled', 'stopped')),
+    run_started_utc INTEGER NOT NULL DEFAULT 0,
+    run_ended_utc INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO scanner (id) VALUES (1);
+
+-- What the LLM scanner did about one text of one server last, and when it may try again.
+CREATE TABLE scan_attempts (
+    server TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    run INTEGER NOT NULL DEFAULT 0, -- that judged it
+    looked_at INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0, -- in a row
+    due_at INTEGER NOT NULL DEFAULT 0, -- not before
+    requested_at INTEGER NOT NULL DEFAULT 0, -- a person asks for another look; 0: nobody does
+    PRIMARY KEY (server, fingerprint)
+) WITHOUT ROWID;
+
+-- What the LLM scanner used, by UTC day ("2026-01-31") and server.
+CREATE TABLE scan_spending (
+    day TEXT NOT NULL,
+    server TEXT NOT NULL,
+    definitions INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    PRIMARY KEY (day, server)
+) WITHOUT ROWID;
+
+-- Commands `mcpwatch scan` may start without asking again, by a SHA-256 of all that is started.
+CREATE TABLE started_commands (
+    fingerprint TEXT PRIMARY KEY,
+    server TEXT NOT NULL,
+    utc INTEGER NOT NULL
+) WITHOUT ROWID;
