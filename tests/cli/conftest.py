@@ -59,7 +59,7 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while text not in self.text:
             if not self._read(deadline):
-                raise AssertionError(f"{text!r} did not appear; there is {self.text!r}")
+                raise AssertionError(f"{text!r} did not appear; there is {self.text[-500:]!r}")
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode("utf-8", "surrogateescape"))
@@ -73,7 +73,7 @@ class Terminal:
         """Wait for the end; the exit code. All that was shown is in `text`."""
         deadline = time.monotonic() + 15
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"it does not end; there is {self.text!r}"
+            assert time.monotonic() < deadline, f"it does not end; there is {self.text[-500:]!r}"
             self._read(time.monotonic() + 0.02)
         while self._read(time.monotonic()):
             pass

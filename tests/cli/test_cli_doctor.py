@@ -102,6 +102,8 @@ def test_permissions(machine):
 def test_configuration(machine):
     machine.config.write_text("retention_days = 0\n")
     assert "retention_days" in findings(machine, "wrong")["configuration"]["text"]
+    machine.config.write_text('[[prices]]\npattern = "search"\nper_call = 0.02\n')
+    assert "search" in findings(machine, "wrong")["configuration"]["text"]
     machine.config.write_text("retention_days = 7\n")
     assert findings(machine, "ok")["configuration"]["text"] == str(machine.config)
 

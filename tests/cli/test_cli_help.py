@@ -89,10 +89,6 @@ def test_version(machine):
     assert machine("--version").out.startswith("mcpwatch 0.")
 
 
-def test_screen_without_a_terminal_says_what_to_do(machine):
-    machine().failed(exits.FAILED, "terminal", "mcpwatch status")
-
-
 def test_full_disk_behind_stdout_is_one_line(machine):
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -133,9 +133,9 @@ def test_follow_goes_on_in_a_new_state_file(machine, record):
         process.wait()
 
 
-def test_pages_lose_no_row_of_a_batch(machine, record, monkeypatch):
+def test_pages_lose_no_row(machine, record, monkeypatch):
     record("notes", *(f"tool{i}" for i in range(200)))
-    monkeypatch.setattr("mcpwatch.cli.log._PAGE", 70)  # a batch is at most 64 rows, all of one rev
+    monkeypatch.setattr("mcpwatch.cli.log._PAGE", 7)
     with machine.ledger() as ledger:
         rows = [row for page in _pages(ledger, 0, None, None) for row in page]
         assert len(rows) == len({row.id for row in rows}) == 200

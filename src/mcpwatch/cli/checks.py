@@ -136,11 +136,15 @@ def _config() -> Config:
 
 def configuration() -> Iterator[Finding]:
     """Whether the configuration file can be used."""
+    from mcpwatch.meter.prices import PriceBook
+
     path = paths.config_file()
     try:
-        load(path)
-    except ConfigError as error:
-        yield Finding(Level.WRONG, "configuration", str(error), "mend that line; until then the defaults hold")
+        config = load(path)
+        PriceBook.from_config(config.default_price_per_1k, config.prices)
+    except (ConfigError, ValueError) as error:
+        mend = f"mend that in {shlex.quote(str(path))}; until then guards use the defaults"
+        yield Finding(Level.WRONG, "configuration", str(error), mend)
         return
     yield Finding(Level.GOOD, "configuration", str(path) if path.exists() else f"defaults (there is no {path})")
 

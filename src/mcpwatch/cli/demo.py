@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
@@ -58,12 +59,12 @@ def _told(folder: Path, seconds: float) -> int:
     return exits.OK
 
 
-def _shown(folder: Path, *, ascii: bool, mouse: bool, theme: str | None) -> int:
-    from mcpwatch.tui.app import run_app
+def _shown(folder: Path, **screen: Any) -> int:
+    from mcpwatch.cli.screen import show
 
     stage = prepare(folder, change_after_s=CHANGE_AFTER_S)
     with _agent(stage):
-        return run_app(state=stage.state, ascii=ascii, mouse=mouse, theme=theme, notice=_NOTICE)
+        return show(state=stage.state, notice=_NOTICE, **screen)
 
 
 @contextmanager

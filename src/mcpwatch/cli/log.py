@@ -20,7 +20,7 @@ from mcpwatch.tui import fmt
 from mcpwatch.tui.preview import detail_of
 
 POLL_S = 0.2
-_PAGE = 500  # more than one batch of the recorder, whose rows share a rev
+_PAGE = 500
 _COLOURS = {
     Outcome.OK: "green",
     Outcome.PENDING: "cyan",
@@ -89,17 +89,10 @@ def _written(ledger: Ledger, rev: int, server: str | None, tool: str | None) -> 
 
 
 def _pages(ledger: Ledger, rev: int, server: str | None, tool: str | None) -> Iterator[list[CallRow]]:
-    """Calls after `rev` in pieces that end between two revs: the rows of one rev come together or not at all."""
-    while True:
-        page = ledger.calls_since(rev, _PAGE, server=server, tool=tool)
-        full = len(page) == _PAGE
-        if full:
-            page = [row for row in page if row.rev != page[-1].rev]
-        if page:
-            yield page
-            rev = page[-1].rev
-        if not full:
-            return
+    """Calls after `rev`, in pieces."""
+    while page := ledger.calls_since(rev, _PAGE, server=server, tool=tool):
+        yield page
+        rev = page[-1].rev
 
 
 def _wait_for_reader() -> None:

@@ -37,7 +37,10 @@ class Reader:
         path = path or state_file()
         clock = await asyncio.to_thread(_made, path)
         with translated(path):
-            db = await aiosqlite.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            db = aiosqlite.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            # It only reads: a program that ends while this opens, or without close(), must not wait for its thread.
+            db._thread.daemon = True
+            await db
             await db.execute("PRAGMA query_only = 1")
         return cls(db, path, clock)
 
