@@ -31,8 +31,9 @@ async def test_a_crash_prints_one_line_and_keeps_locals_out(
         async with app.run_test():
             await app._exception_event.wait()
     assert app.return_code == 1
-    app._print_error_renderables()
-    text = capsys.readouterr().err.strip()
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+    text = app.crash_line
     assert text.count("\n") == 0
     assert "guards keep enforcing" in text
     (report,) = folder.iterdir()

@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 import gc
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from rich.segment import Segment, Segments
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome
@@ -86,6 +86,7 @@ class McpWatchApp(App[int], inherit_bindings=False):
         self.model = Model(ascii=ascii)
         self.paused = False
         self.ticks = 0  # for tests: how many times the screen has caught up with the state
+        self.crash_line = ""  # what is left to say on the terminal after a failure
         self._crash_folder = crash_folder
         self._tune_gc = tune_gc
         self._dirty = True
@@ -350,8 +351,7 @@ class McpWatchApp(App[int], inherit_bindings=False):
             self._exception = error
             self._exception_event.set()
             cause = error.error if isinstance(error, WorkerFailed) else error
-            line = crash.report(cause, self._crash_folder or state_dir())
-            self._exit_renderables.append(Segments([Segment(line), Segment.line()]))
+            self.crash_line = crash.report(cause, self._crash_folder or state_dir())
         self._close_messages_no_wait()
 
 
@@ -378,4 +378,6 @@ def run_app(
         tune_gc=True,
     )
     app.run(mouse=mouse)
+    if app.crash_line:
+        sys.stderr.write(f"{app.crash_line}\n")
     return app.return_code or 0

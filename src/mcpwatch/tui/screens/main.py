@@ -166,7 +166,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def open_filter(self) -> None:
         self.query_one("#filter-bar").display = True
-        self.field.focus()
+        self.set_focus(self.field)
 
     def close_filter(self, *, clear: bool) -> None:
         if clear:

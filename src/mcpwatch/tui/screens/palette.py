@@ -59,7 +59,7 @@ class PaletteScreen(ModalScreen[str]):
 
     def on_mount(self) -> None:
         self._list.set_rows(search(""))
-        self._field.focus()
+        self.set_focus(self._field)
 
     def action_close(self) -> None:
         self.dismiss("")

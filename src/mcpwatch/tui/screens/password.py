@@ -48,7 +48,7 @@ class PasswordScreen(Attempt):
 
     def on_mount(self) -> None:
         super().on_mount()
-        (self._current if self._has else self._new).focus()
+        self.set_focus(self._current if self._has else self._new)
         self.call_after_refresh(self._check)
 
     @on(Field.Changed)
@@ -105,7 +105,7 @@ class ObserveScreen(Attempt):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._field.focus()
+        self.set_focus(self._field)
 
     @on(FlatButton.Pressed, "#cancel")
     def _cancel(self) -> None:

@@ -38,7 +38,7 @@ class UnlockScreen(Attempt):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._field.focus()
+        self.set_focus(self._field)
         self.call_after_refresh(self._show_why)
 
     def _show_why(self) -> None:

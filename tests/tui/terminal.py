@@ -1,0 +1,126 @@
+"""The screen in a real pseudo-terminal: what it sends, byte by byte, and what a terminal would show."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+RUN = "import sys; from pathlib import Path; from mcpwatch.tui.app import run_app; "
+# CSI, OSC and the other string sequences, a two-byte escape, one character, or a control.
+_TOKEN = re.compile(
+    r"\x1b\[(?P<csi>[0-?]*[ -/]*[@-~])"
+    r"|(?P<string>\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?)"
+    r"|(?P<esc>\x1b.)|(?P<text>.)",
+    re.DOTALL,
+)
+_LEFT_OUT = {"NO_COLOR", "MCPWATCH_THEME", "TMUX", "COLUMNS", "LINES"}
+
+
+class Terminal:
+    """A program in a pty of `columns` × `rows`."""
+
+    def __init__(self, program: str, *, columns: int = 80, rows: int = 24, **env: str) -> None:
+        self.columns, self.rows = columns, rows
+        self.raw = b""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC", **env},
+        )  # fmt: skip
+        os.close(theirs)
+        self._fd = ours
+
+    def read(self, seconds: float = 0.1) -> None:
+        """Whatever comes within `seconds`."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if not select.select([self._fd], [], [], left)[0]:
+                return
+            try:
+                more = os.read(self._fd, 65536)
+            except OSError:  # the other end is gone
+                return
+            if not more:
+                return
+            self.raw += more
+
+    def wait_for(self, condition: Callable[[], object], *, seconds: float = 20.0) -> None:
+        until = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > until:
+                raise AssertionError("it did not show in time:\n" + "\n".join(self.screen()))
+            self.read(0.05)
+
+    def shows(self, text: str) -> None:
+        self.wait_for(lambda: any(text in line for line in self.screen()))
+
+    def send(self, keys: str) -> None:
+        os.write(self._fd, keys.encode())
+
+    def leave(self) -> int:
+        """ctrl+q, and the exit code."""
+        self.send("\x11")
+        self.wait_for(lambda: self.process.poll() is not None)
+        self.read(0.2)
+        return self.process.returncode
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        os.close(self._fd)
+
+    def tokens(self) -> Iterator[tuple[str, str]]:
+        for match in _TOKEN.finditer(self.raw.decode("utf-8", "surrogateescape")):
+            yield str(match.lastgroup), match[0]
+
+    def screen(self) -> list[str]:
+        """The rows a terminal would show; it knows as much as this program uses."""
+        grid = [[" "] * self.columns for _ in range(self.rows)]
+        x = y = 0
+        for kind, token in self.tokens():
+            if kind == "csi" and token[-1] == "H":
+                parts = [int(p or 1) for p in token[2:-1].split(";")] if token[2:-1] else [1, 1]
+                y, x = parts[0] - 1, (parts[1] if len(parts) > 1 else 1) - 1
+            elif kind == "csi" and token[2:] == "2J":
+                grid = [[" "] * self.columns for _ in range(self.rows)]
+            elif kind == "text" and token == "\n":
+                y += 1
+            elif kind == "text" and token == "\r":
+                x = 0
+            elif kind == "text" and token >= " ":
+                if 0 <= y < self.rows and 0 <= x < self.columns:
+                    grid[y][x] = token
+                x += 1
+        return ["".join(row) for row in grid]
+
+
+@contextlib.contextmanager
+def terminal(program: str, **options: object) -> Iterator[Terminal]:
+    opened = Terminal(program, **options)  # type: ignore[arg-type]
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def run_app(state: Path, *options: str) -> str:
+    """The program that runs the screen on a state file."""
+    extra = "".join(f", {option}" for option in options)
+    return f"{RUN}sys.exit(run_app(state=Path({str(state)!r}){extra}))"
