@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 
 ITEM_TOKENS = 1600
@@ -64,7 +65,7 @@ def _may_hold_base64(raw: bytes) -> bool:
 
 
 def _strings(raw: bytes) -> list[_Span]:
-    """Where the string values of `data` and `blob` members begin and end, quotes included; base64 has no `\\"`."""
+    """Where the string values of `data` and `blob` members begin and end, with their quotes, if they are base64."""
     spans: list[_Span] = []
     at = data = 0
     for _ in range(_MEMBERS):
@@ -77,7 +78,7 @@ def _strings(raw: bytes) -> list[_Span]:
         at = key + len(b'"data"')
         value = _MEMBER_VALUE.match(raw, at)
         end = raw.find(b'"', value.end()) + 1 if value else 0
-        if value and end and raw[end - 2 : end - 1] != b"\\":
+        if value and end:
             spans.append((value.end() - 1, end))
             at = end
     return spans
@@ -101,10 +102,7 @@ def _items(raw: bytes, strings: list[_Span]) -> list[_Span]:
         return []
     items: list[_Span] = []
     todo: list[Any] = [root]
-    for _ in range(_NODES):
-        if not todo:
-            break
-        node = todo.pop()
+    for node in islice(todo, _NODES):  # grows while it is read: what is near the root comes first
         if isinstance(node, list):
             todo += [value for value in node if isinstance(value, (dict, list))]
         elif isinstance(node, dict):

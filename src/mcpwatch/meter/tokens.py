@@ -57,9 +57,9 @@ def estimate_content(raw: bytes) -> Estimate:
     Base64 media of MCP content blocks and resources counts by item, and `\\uXXXX` as the character it stands for.
     """
     text, items = media.split(raw)
-    size = len(text)
-    tokens = _scaled(text, _unescaped_units) + items * media.ITEM_TOKENS
-    return Estimate(tokens, HEURISTIC if size <= SAMPLED_ABOVE else HEURISTIC_SAMPLED)
+    if len(text) <= SAMPLED_ABOVE:
+        return Estimate(estimate(media.unescape(text)) + items * media.ITEM_TOKENS, HEURISTIC)
+    return Estimate(_scaled(text, _unescaped_units) + items * media.ITEM_TOKENS, HEURISTIC_SAMPLED)
 
 
 def _scaled(data: bytes, units_of: Callable[[bytes], int]) -> int:
@@ -72,8 +72,6 @@ def _scaled(data: bytes, units_of: Callable[[bytes], int]) -> int:
         share = size // len(_OFFSETS)
         starts = [number * share + (share - BLOCK) * offset // 256 for number, offset in enumerate(_OFFSETS)]
         units = sum([units_of(data[start : start + BLOCK]) for start in starts]) * size // SAMPLED_ABOVE
-    if units < size * _LEAST:
-        units = size * _LEAST
     # One more token ends with the text.
     return (units + UNIT + UNIT // 2) // UNIT if size else 0
 
@@ -83,9 +81,13 @@ def _units(block: bytes) -> int:
     width = len(block) + 1
     pairs = (_read(block.translate(ASCII_CLASS), "little") * _PAIR).to_bytes(width, "little")
     if block.isascii():
-        return adler32(pairs.translate(ASCII_WEIGHT), 0) & 0xFFFF
-    wide = (_read(block.translate(WIDE_CLASS), "little") * _PAIR).to_bytes(width, "little")
-    return (adler32(pairs.translate(MIXED_WEIGHT), 0) & 0xFFFF) + (adler32(wide.translate(WIDE_WEIGHT), 0) & 0xFFFF)
+        units = adler32(pairs.translate(ASCII_WEIGHT), 0) & 0xFFFF
+    else:
+        wide = (_read(block.translate(WIDE_CLASS), "little") * _PAIR).to_bytes(width, "little")
+        units = adler32(pairs.translate(MIXED_WEIGHT), 0) & 0xFFFF
+        units += adler32(wide.translate(WIDE_WEIGHT), 0) & 0xFFFF
+    least = len(block) * _LEAST
+    return units if units > least else least  # max() would take as long as a sixth of all this
 
 
 def _unescaped_units(block: bytes) -> int:
