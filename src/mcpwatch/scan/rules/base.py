@@ -1,0 +1,117 @@
+"""What a rule is, and the kind most rules are: a table of patterns with points.
+
+A rule's points say how much its evidence weighs on the way to 100: 40 alone is a caution, 80 a danger. Rules add up
+(`ruleset.py`); within one rule only the strongest hit counts, so saying a thing twice is no stronger than once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from mcpwatch.scan.rules.document import Document, Text
+from mcpwatch.scan.rules.pattern import compile_pattern
+from mcpwatch.scan.rules.tokens import END, LETTER
+
+Tier = Literal["hard", "soft"]
+Category = Literal[
+    "exfiltration",
+    "deception",
+    "coercion",
+    "injection",
+    "execution",
+    "reviewer_addressed",
+    "hidden_text",
+    "shadowing",
+    "oversize",
+]
+
+
+class Hit(NamedTuple):
+    """Evidence: points, the text it stands in (None when it is about the whole definition), its span there, why
+    it matters.
+    """
+
+    points: float
+    text: Text | None
+    start: int
+    end: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`tier` hard: the finding stands on its own, and no later verdict may go below its points."""
+
+    id: str
+    tier: Tier
+    category: Category
+    why: str
+    check: Callable[[Document], Iterable[Hit]]
+
+
+class Phrase(NamedTuple):
+    """A pattern over word classes and what it is worth. `guarded`: a negation just before it takes it back."""
+
+    pattern: str
+    points: float
+    detail: str
+    guarded: bool = True
+
+
+# Of one phrase in one definition; more of the same is no news, and a stranger may repeat himself at our expense.
+MOST_MATCHES = 20
+
+_NEGATION = frozenset((LETTER["NOT"], LETTER["WITHOUT"]))
+
+
+def match_phrases(document: Document, phrases: Sequence[Phrase]) -> Iterator[Hit]:
+    """Every phrase over all texts of the document at once; `GAP` between texts keeps them apart."""
+    present = document.present
+    for phrase in phrases:
+        regex, needs = compile_pattern(phrase.pattern)
+        for need in needs:
+            if present.isdisjoint(need):
+                break
+        else:
+            yield from _matches(document, phrase, regex)
+
+
+def _matches(document: Document, phrase: Phrase, regex: re.Pattern[str]) -> Iterator[Hit]:
+    classes = document.classes
+    for match in islice(regex.finditer(classes), MOST_MATCHES):
+        first = match.start()
+        if phrase.guarded and _negated(classes, first):
+            continue
+        text, offset = document.text_at(first)
+        spans = text.tokens.spans
+        yield Hit(
+            phrase.points,
+            text,
+            spans[first - offset][0],
+            spans[match.end() - 1 - offset][1],
+            phrase.detail,
+        )
+
+
+def _negated(classes: str, first: int) -> bool:
+    before = classes[max(0, first - 2) : first]
+    return bool(_NEGATION & set(before.rpartition(END)[2]))
+
+
+def phrases(table: Sequence[Phrase]) -> Callable[[Document], Iterable[Hit]]:
+    """A check that looks for each phrase in every text."""
+
+    def check(document: Document) -> Iterable[Hit]:
+        return match_phrases(document, table)
+
+    return check
+
+
+def match_regex(document: Document, pattern: re.Pattern[str], points: float, detail: str) -> Iterator[Hit]:
+    """A check on the normalised text itself, for shapes that are not words."""
+    for text, offset, found in document.find(pattern):
+        yield Hit(points, text, found.start() - offset, found.end() - offset, detail)

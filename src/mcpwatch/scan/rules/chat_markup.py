@@ -1,0 +1,34 @@
+"""Tokens of chat templates: `[INST]`, `<|im_start|>`, `<<SYS>>`, `### Instruction:`, forged turns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mcpwatch.scan.rules.base import Hit, Rule, match_regex
+from mcpwatch.scan.rules.document import Document
+
+_MARKUP = re.compile(
+    r"\[/?INST\]|<\|\s{0,4}/?(?:im_start|im_end|system|user|assistant|endoftext|begin_of_text|eot_id"
+    r"|start_header_id)\b[^|]{0,20}\|>"
+    r"|<</?SYS>>|<(?:start|end)_of_turn>|#{2,4}\s{0,4}(?:new\s{1,4})?(?:system\s{1,4})?instructions?\s{0,4}(?::|#{2,})"
+    r"|-{3}\s{0,4}(?:critical\s{1,4})?(?:system|override|end of (?:system )?(?:prompt|instructions"
+    r"|description))[^\n]{0,40}-{3,}"
+    r"|(?:^|\n)[ \t]{0,16}(?:system|assistant)[ \t]{0,4}:\s{1,4}(?:you|ignore|from|always|never|trust|bypass)",
+    re.IGNORECASE,
+)
+_WEAK = re.compile(r"(?:^|[\n.!\]][ \t]{0,16})(?:SYSTEM|ASSISTANT|ADMIN|OVERRIDE)[ \t]{0,4}:\s{1,4}\w")
+
+
+def _check(document: Document) -> Iterator[Hit]:
+    yield from match_regex(document, _MARKUP, 50, "holds the markup of a chat template")
+    yield from match_regex(document, _WEAK, 28, "speaks in the system's voice")
+
+
+RULE = Rule(
+    id="chat_markup",
+    tier="hard",
+    category="injection",
+    why="Template markup in a description tries to end the definition and open a turn of its own.",
+    check=_check,
+)

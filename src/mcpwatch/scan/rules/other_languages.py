@@ -1,0 +1,70 @@
+"""Orders in languages whose word order differs: which classes meet in one sentence, in any order.
+
+For sentences that are not written in English (any letter beyond ASCII). The classes are those of `words_other.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mcpwatch.scan.rules.base import Hit, Rule
+from mcpwatch.scan.rules.document import Document
+from mcpwatch.scan.rules.tokens import END, LETTER
+
+# Letters beyond ASCII: a dash, an arrow or an emoji does not make a sentence foreign.
+_FOREIGN = re.compile(r"[^\W\d_\x00-\x7f]")
+
+
+def _any(names: str) -> frozenset[str]:
+    return frozenset(LETTER[name] for name in names.split("|"))
+
+
+# (classes that must all occur, points, detail)
+_TABLE = tuple(
+    (tuple(_any(group) for group in groups.split()), points, detail)
+    for groups, points, detail in (
+        ("NOT|WITHOUT TELL USER", 44, "orders the model to keep the user in the dark"),
+        ("HIDDEN SEND|READ|PUT|CALL|RUN", 38, "orders a silent step"),
+        ("IGNORE PREV RULES", 56, "orders the model to drop earlier instructions"),
+        ("IGNORE ANY RULES", 50, "orders the model to drop its instructions"),
+        ("BYPASS SAFETY|RULES MUST|ALWAYS", 34, "orders safety measures off"),
+        ("LEAK", 34, "speaks of a sensitive file"),
+        ("READ LEAK", 40, "orders the model to read a sensitive file"),
+        ("READ SECRET SEND|PUT", 44, "orders secrets to be read and passed on"),
+        ("READ|SEND|PUT SECRET|LEAK MUST|FIRST|BEFORE|ALWAYS", 38, "orders the model to collect secrets"),
+        ("SEND|IGNORE SECRET IGNORE|MAIL|URL|OUTSIDE", 44, "orders secrets to be sent"),
+        ("SEND SECRET|CONTEXT|DATA MAIL|URL|OUTSIDE", 44, "orders data to be sent to a fixed address"),
+        ("SEND|PUT CONTEXT MUST|ALWAYS", 36, "takes the conversation"),
+        ("BEFORE ANY TOOL MUST|FIRST", 34, "puts itself before every other tool"),
+        ("NOT CALL OTHER TOOL", 38, "forbids other tools"),
+        ("REGARDLESS USER SET|SWAP", 44, "changes a value regardless of the request"),
+        ("MUST|ALWAYS SWAP SLOT|PARAM|MAIL|URL", 42, "orders a value to be replaced"),
+        ("MUST|ALWAYS SET SLOT|MAIL|URL", 34, "orders a value to be replaced"),
+    )
+)
+
+
+def _check(document: Document) -> Iterator[Hit]:
+    for text in document.texts:
+        if text.plain.isascii():
+            continue
+        classes, spans = text.tokens.classes, text.tokens.spans
+        start = 0
+        for sentence in classes.split(END):
+            stop = start + len(sentence)
+            present = set(sentence)
+            if len(present) > 1 and _FOREIGN.search(text.plain, spans[start][0], spans[stop - 1][1]):
+                for groups, points, detail in _TABLE:
+                    if all(group & present for group in groups):
+                        yield Hit(points, text, spans[start][0], spans[stop - 1][1], detail)
+            start = stop + 1
+
+
+RULE = Rule(
+    id="other_languages",
+    tier="soft",
+    category="injection",
+    why="A model reads every language; a reviewer's word list reads one.",
+    check=_check,
+)
