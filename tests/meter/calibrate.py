@@ -4,14 +4,16 @@
     python tests/meter/calibrate.py SAMPLES --fit    print the two tables of mcpwatch/meter/weights.py, refitted
 
 SAMPLES holds `train/<kind>/*.txt` and `held/<kind>/*.txt`; fitting reads only `train`, each kind weighing the same.
-Needs numpy (for --fit), and tiktoken's cl100k_base vocabulary in its cache (`mcpwatch doctor --fetch-tokenizer`).
+Needs numpy, and tiktoken's cl100k_base vocabulary in its cache (`mcpwatch doctor --fetch-tokenizer`).
 """
 
 import random
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 from mcpwatch.meter import tokenizer, tokens, weights
 
@@ -58,59 +60,54 @@ def report(folder: Path, count: Callable[[str], int]) -> None:
         print(f"{kind:14}{len(pairs):6}{exact:9}{error:+8.1%}{near:13.0%}{max(errors, key=abs):+8.1%}")
 
 
+def pair_counts(text: bytes, classes: bytes, *, edges: bool) -> np.ndarray:
+    """How often each pair of classes occurs, with or without those of class 0: see mcpwatch/meter/weights.py."""
+    padded = np.array([0, *text.translate(classes), 0])
+    counts = np.bincount(padded[:-1] * 16 + padded[1:], minlength=256).astype(float)
+    if not edges:
+        counts[:16] = counts[::16] = 0
+    counts[0] = 0
+    return counts
+
+
+def solve(
+    samples: list[Sample], columns: Callable[[bytes], np.ndarray], known: np.ndarray, prior: float
+) -> np.ndarray:
+    """The weights that are NaN in `known`: least squares of the relative error within 0 … UNIT - 1, in tokens.
+
+    Coordinate descent; in the last rounds on whole units, so that weights make up for each other's rounding.
+    """
+    sizes = Counter(kind for kind, _, _ in samples)
+    scale = np.array([(PULL.get(kind, 1) / sizes[kind]) ** 0.5 / max(exact, 20) for kind, _, exact in samples])
+    matrix = np.array([columns(text) for _, text, _ in samples]) * scale[:, None]
+    goal = (np.array([exact for _, _, exact in samples]) - 1) * scale
+    square, product = matrix.T @ matrix, matrix.T @ goal
+    ridge = 3e-4 * (np.diag(square) + 1e-4 * np.trace(square) / len(square))  # for pairs that hardly occur
+    square, product = square + np.diag(ridge), product + ridge * prior
+    values = np.where(np.isnan(known), prior, known)
+    for step in range(600):
+        for column in np.flatnonzero(np.isnan(known)):
+            best = values[column] + (product[column] - square[column] @ values) / square[column, column]
+            best = min(max(best, 0), (weights.UNIT - 1) / weights.UNIT)
+            values[column] = round(best * weights.UNIT) / weights.UNIT if step >= 500 else best
+    return values
+
+
 def fit(samples: list[Sample]) -> tuple[list[int], list[int]]:
-    """The two weight tables, in 1/UNIT token: least squares of the relative error, within 0 … UNIT - 1."""
-    import numpy as np
+    """The two weight tables: pairs of ASCII bytes from texts that have no others, then all the rest."""
+    samples = [sample for sample in samples if len(sample[1]) >= 50]
+    plain = [sample for sample in samples if sample[1].isascii()]
+    mixed = [sample for sample in samples if not sample[1].isascii()]
+    nothing, index = np.full(256, np.nan), np.arange(256)
+    inner = solve(plain, lambda text: pair_counts(text, weights.ASCII_CLASS, edges=False), nothing, prior=0.3)
+    known = np.concatenate([np.where((index >= 16) & (index % 16 > 0), inner, np.nan), nothing])
 
-    kinds: dict[tuple[str, bool], int] = defaultdict(int)
-    for kind, text, _ in samples:
-        kinds[kind, text.isascii()] += 1
-
-    def pairs(text: bytes, table: bytes, edges: bool) -> "np.ndarray":
-        classes = np.frombuffer(text.translate(table), np.uint8).astype(int)
-        padded = np.concatenate([[0], classes, [0]])
-        counts = np.bincount(padded[:-1] * 16 + padded[1:], minlength=256).astype(float)
-        if not edges:
-            counts[:16] = counts[::16] = 0
-        counts[0] = 0
-        return counts
-
-    def solve(
-        ascii_only: bool, columns: Callable[[bytes], "np.ndarray"], known: "np.ndarray", prior: float
-    ) -> "np.ndarray":
-        rows = [sample for sample in samples if sample[1].isascii() is ascii_only and len(sample[1]) >= 50]
-        scale = np.array(
-            [(PULL.get(kind, 1) / kinds[kind, ascii_only]) ** 0.5 / max(right, 20) for kind, _, right in rows]
+    def both(text: bytes) -> np.ndarray:
+        return np.concatenate(
+            [pair_counts(text, table, edges=True) for table in (weights.ASCII_CLASS, weights.WIDE_CLASS)]
         )
-        matrix = np.array([columns(text) for _, text, _ in rows]) * scale[:, None]
-        goal = (np.array([right for _, _, right in rows]) - 1) * scale
-        square, product = matrix.T @ matrix, matrix.T @ goal
-        # A little pull towards `prior` for pairs that hardly occur.
-        ridge = 3e-4 * (np.diag(square) + 1e-4 * np.trace(square) / len(square))
-        square, product = square + np.diag(ridge), product + ridge * prior
-        values = np.where(np.isnan(known), prior, known)
-        unit = 1.0
-        for step in range(600):
-            unit = (
-                weights.UNIT if step >= 500 else None
-            )  # at the end, only whole units, one weight adjusting to the next
-            for column in np.flatnonzero(np.isnan(known)):
-                best = values[column] + (product[column] - square[column] @ values) / square[column, column]
-                best = min(max(best, 0), (weights.UNIT - 1) / weights.UNIT)
-                values[column] = round(best * unit) / unit if unit else best
-        return values
 
-    nothing = np.full(256, np.nan)
-    ascii_weights = solve(True, lambda text: pairs(text, weights.ASCII_CLASS, edges=False), nothing, 0.3)
-    inner = np.arange(256)
-    known = np.where((inner >= 16) & (inner % 16 > 0), ascii_weights, np.nan)
-    both = solve(
-        False,
-        lambda text: np.concatenate([pairs(text, weights.ASCII_CLASS, True), pairs(text, weights.WIDE_CLASS, True)]),
-        np.concatenate([known, nothing]),
-        0.15,
-    )
-    units = [int(value) for value in (both * weights.UNIT).round()]
+    units = [int(value) for value in (solve(mixed, both, known, prior=0.15) * weights.UNIT).round()]
     units[0] = units[256] = 0
     return units[:256], units[256:]
 
@@ -125,9 +122,9 @@ def main(folder: Path, fitting: bool) -> None:
             report(folder / part, exact.count)
         return
     for table in fit(pieces(folder / "train", exact.count)):
-        print(
-            "\n".join(" ".join(f"{weight:2}" for weight in table[row : row + 16]) for row in range(0, 256, 16)), "\n"
-        )
+        for row in range(0, 256, 16):
+            print(" ".join(f"{weight:2}" for weight in table[row : row + 16]))
+        print()
 
 
 if __name__ == "__main__":
