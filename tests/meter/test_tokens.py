@@ -144,12 +144,12 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("shape", HOSTILE)
 def test_a22_hostile_text_costs_milliseconds(shape: str) -> None:
-    """16 MiB within 0.4 s on a busy machine: anything quadratic would take hours."""
+    """16 MiB take 50 ms; within 1 s on a busy machine. Anything quadratic would take hours."""
     data = HOSTILE[shape](16 << 20)
     started = time.process_time()
     assert estimate(data) > 0
     assert estimate_content(data).tokens > 0
-    assert time.process_time() - started < 0.4
+    assert time.process_time() - started < 1
 
 
 def test_importing_the_relay_side_brings_nothing_heavy() -> None:
