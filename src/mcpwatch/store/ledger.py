@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -172,14 +172,9 @@ class Ledger:
         """How far the LLM scanner is with each server."""
         return self._snapshot(lambda db: scans.read_progress(db, self.clock.now()))
 
-    def pending(self, version: str, limit: int) -> list[tuple[str, Definition]]:
+    def pending(self, version: str, limit: int, servers: Sequence[str] | None = None) -> list[tuple[str, Definition]]:
         """(server, definition) of what this version of the LLM scanner is to judge now, the most urgent first."""
-        return self._read(lambda db: scans.read_pending(db, version, self.clock.now(), limit))
-
-    def due_in(self, version: str) -> int | None:
-        """Nanoseconds until something is to be judged, 0 when something is now; None when nothing is left."""
-        due = self._read(lambda db: scans.read_due(db, version, self.clock.now()))
-        return None if due is None else max(0, due - self.clock.now())
+        return self._read(lambda db: scans.read_pending(db, version, self.clock.now(), limit, servers))
 
     def scan_spending(self, day: str) -> tuple[int, dict[str, int]]:
         """(tokens the LLM scanner used on a UTC day, server → definitions judged that day)."""

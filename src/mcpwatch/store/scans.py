@@ -6,6 +6,7 @@ the model (no key, not opted in) gives way to one that can.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -115,30 +116,29 @@ _TEXTS = (
 _PENDING = (
     f"WITH texts AS ({_TEXTS}), todo AS (SELECT server, kind, name, fingerprint, requested_at = 0 AS unasked,"
     " row_number() OVER (PARTITION BY server ORDER BY requested_at = 0, first_utc DESC, kind DESC, name) AS turn"
-    " FROM texts WHERE judged = 0 AND due_at <= :now)"
+    " FROM texts WHERE judged = 0 AND due_at <= :now"
+    " AND (:servers IS NULL OR server IN (SELECT value FROM json_each(:servers))))"
     " SELECT t.server, t.kind, t.name, t.fingerprint, d.json FROM todo t JOIN definitions d"
     " ON d.fingerprint = t.fingerprint ORDER BY t.unasked, t.turn, t.server LIMIT :limit"
 )
 
 
-def read_pending(db: sqlite3.Connection, version: str, now: int, limit: int) -> list[tuple[str, Definition]]:
+def read_pending(
+    db: sqlite3.Connection, version: str, now: int, limit: int, servers: Sequence[str] | None
+) -> list[tuple[str, Definition]]:
     """(server, definition) of what is listed, not judged by this version, and due; the most urgent first."""
-    rows = db.execute(_PENDING, {"version": version, "now": now, "limit": limit}).fetchall()
-    return [(server, Definition(kind, name, fingerprint, json)) for server, kind, name, fingerprint, json in rows]
-
-
-def read_due(db: sqlite3.Connection, version: str, now: int) -> int | None:
-    """The ledger moment at which something is to be judged: past when something is now, None when nothing ever."""
-    query = f"SELECT min(due_at) FROM ({_TEXTS}) WHERE judged = 0"
-    due: int | None = db.execute(query, {"version": version}).fetchone()[0]
-    return due
+    only = None if servers is None else json.dumps(list(servers))
+    parameters = {"version": version, "now": now, "limit": limit, "servers": only}
+    rows = db.execute(_PENDING, parameters).fetchall()
+    return [(server, Definition(kind, name, fingerprint, text)) for server, kind, name, fingerprint, text in rows]
 
 
 def read_progress(db: sqlite3.Connection, now: int) -> list[ScanProgress]:
     """Each server's, for the version the scanner last said it judges with."""
     version, run = db.execute("SELECT version, run FROM scanner").fetchone()
     rows = db.execute(
-        f"WITH texts AS (SELECT *, judged AND run = :run AND run > 0 AS fresh, failures > 0 AND due_at > :now AS waits"
+        "WITH texts AS (SELECT *, judged AND run = :run AND run > 0 AS fresh,"
+        " failures > 0 AND due_at > :now AS waits"
         f" FROM ({_TEXTS})) SELECT server, count(*), sum(judged AND NOT fresh), sum(fresh),"
         " sum(NOT judged AND waits), sum(NOT judged AND NOT waits), sum(judged AND score >= :caution)"
         " FROM texts GROUP BY server ORDER BY server",
@@ -276,8 +276,10 @@ def release(tx: Transaction, owner: str) -> None:
         tx.db.execute("UPDATE scanner SET owner = '', pid = 0, host = '', able = 0, state = 'off', detail = ''")
 
 
-def begin_run(tx: Transaction) -> int:
-    """A run begins; its number."""
+def begin_run(tx: Transaction, owner: str) -> int:
+    """A run of this worker's begins; its number, or 0 when another one has the scanner."""
+    if not holds(tx, owner):
+        return 0
     tx.db.execute(
         "UPDATE scanner SET run = run + 1, run_state = 'running', run_started_utc = ?, run_ended_utc = 0", (tx.utc,)
     )
