@@ -16,8 +16,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from mcpwatch.protocol.lenient import patched
+from mcpwatch.protocol.lenient import SURROGATE_MARK
 from mcpwatch.protocol.message import RESULT_KEYS, Malformed, NotAnObject, Parser
+from mcpwatch.protocol.replies import with_members
 
 MAX_ITEMS: Final = 20_000
 """Definitions of one page; more is not a list anybody meant."""
@@ -47,19 +48,14 @@ class Page(msgspec.Struct):
     members: dict[str, Raw]  # of the result
     items: list[Raw]  # of its list
     key: str  # where the list (or the instructions) is in the result
-    patched: bool  # lone surrogates were replaced, so the result must go out as it was read
+    patched: bool  # lone surrogates were replaced in what we read, so it must go out as we read it
 
     def without(self, hidden: set[int]) -> bytes:
         """The result with the definitions at these positions taken out, everything else as it came."""
-        parts = []
-        for key, value in self.members.items():
-            if key != self.key:
-                parts.append(msgspec.json.encode(str(key)) + b":" + bytes(value))
-            elif self.items or not hidden:
-                kept = [bytes(item) for n, item in enumerate(self.items) if n not in hidden]
-                whole = b"[" + b",".join(kept) + b"]" if self.items else bytes(value)
-                parts.append(msgspec.json.encode(str(key)) + b":" + whole)
-        return b"{" + b",".join(parts) + b"}"
+        if not self.items:  # instructions
+            return with_members({k: v for k, v in self.members.items() if k != self.key or not hidden})
+        kept = [bytes(item) for n, item in enumerate(self.items) if n not in hidden]
+        return with_members(self.members, self.key, b"[" + b",".join(kept) + b"]")
 
 
 def canonical(value: Any) -> str:
@@ -78,10 +74,8 @@ def read_page(kind: str, result: Raw) -> Page | None:
 
     `kind` is tool, prompt, resource, template or instructions. Raises `Malformed`.
     """
-    data = bytes(result)
-    copy = patched(data)
     try:
-        members = Parser().members(Raw(copy or data), RESULT_KEYS)
+        members = Parser().members(result, RESULT_KEYS)
     except NotAnObject:
         return None
     key, name_key = LIST_KEYS.get(kind, ("instructions", ""))
@@ -92,7 +86,7 @@ def read_page(kind: str, result: Raw) -> Page | None:
     if not name_key:
         text = _strict(value)
         found = [_found("", {"instructions": text})] if text != "" else []
-        return Page(found, True, members, [], key, copy is not None)
+        return Page(found, True, members, [], key, SURROGATE_MARK in bytes(result))
     try:
         items = _list(value)
     except msgspec.ValidationError:
@@ -100,7 +94,7 @@ def read_page(kind: str, result: Raw) -> Page | None:
     if len(items) > MAX_ITEMS:
         raise Malformed(f"more than {MAX_ITEMS} definitions in one page")
     found = [_found(*_definition(item, name_key)) for item in items]
-    return Page(found, last, members, items, key, copy is not None)
+    return Page(found, last, members, items, key, SURROGATE_MARK in bytes(result))
 
 
 _list = msgspec.json.Decoder(list[Raw]).decode

@@ -13,6 +13,7 @@ from mcpwatch.protocol.message import INVALID_REQUEST, NONE
 class Waiting(msgspec.Struct, gc=False, eq=False):
     """An operation between two rounds."""
 
+    operation: bytes  # what its next round must match
     rounds: int  # so far
     calls: dict[str, Any] = {}  # for the floor above: its records of the sampling asked for, by key
 
@@ -27,7 +28,8 @@ class Question(msgspec.Struct, gc=False, eq=False):
     from_server: bool = False
     name: str = ""  # params.name; the uri of a resources/read; "@sampling" of a sampling request
     cursor: bool = False  # a further page of a list
-    arguments: Raw | bytes = b""  # what a retry must repeat: as sent, or a digest
+    arguments: Raw = NONE  # params.arguments; large ones are dropped by `asked`
+    digest: bytes = b""  # of large ones, for recognising a further round
     resumes: Waiting | None = None  # the operation this is a further round of
     inputs: dict[str, Raw] | None = None  # inputResponses of such a round
     call: Any = None

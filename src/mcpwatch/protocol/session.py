@@ -119,10 +119,9 @@ class Session:
             if name is None:
                 raise Malformed("a tools/call without a name", INVALID_PARAMS)
             question = Question(key, bytes(m.id), CALL, m.params, False, name)
-            if len(p.arguments) < _SMALL:
-                question.arguments = p.arguments
-            elif len(p.meta):
-                question.arguments = _same(p)
+            question.arguments = p.arguments
+            if len(p.arguments) >= _SMALL and len(p.meta):
+                question.digest = _digest(p.arguments)
             if len(p.requestState) or len(p.inputResponses):
                 self._resume(question, p)
             if len(p.meta) and not self.identity.client_name:
@@ -152,7 +151,9 @@ class Session:
                 members.get("inputResponses", NONE),
             )
             question.name = p.name or ""
-            question.arguments = _same(p)
+            question.arguments = p.arguments
+            if len(p.arguments) >= _SMALL:
+                question.digest = _digest(p.arguments)
             if len(p.requestState) or len(p.inputResponses):
                 self._resume(question, p)
         elif method == "initialize":
@@ -301,6 +302,8 @@ class Session:
         if table.setdefault(question.key, question) is not question:
             return False
         question.params = NONE
+        if len(question.arguments) >= _SMALL:
+            question.arguments = NONE
         if self._ended or self._cancelled:  # the id is in use again: an answer is this question's
             key = _mark(question)
             self._ended.pop(key, None)
@@ -329,19 +332,21 @@ class Session:
         return [*self.asked_by_client.values(), *self.asked_by_server.values()]
 
     # ------------------------------------------------------------------ multi round-trip requests
-    def _wait(self, question: Question, state: Raw) -> Waiting:
-        """The operation of this question, kept for its next round unless it had too many or too many wait."""
+    def _wait(self, question: Question, state: Raw) -> Waiting | None:
+        """Keep the operation of this question for its next round. None: it had too many, or too many wait."""
         rounds = question.resumes.rounds + 1 if question.resumes is not None else 1
-        waiting = Waiting(rounds)
-        if rounds <= MAX_ROUNDS and len(self.waiting) < REMEMBERED and len(question.arguments):
-            operation = _operation(question.method, question.name, question.arguments, state)
-            self.waiting.setdefault(operation, waiting)
-        return waiting
+        waiting = Waiting(_operation(question, state), rounds)
+        if rounds > MAX_ROUNDS or len(self.waiting) >= REMEMBERED:
+            return None
+        return waiting if self.waiting.setdefault(waiting.operation, waiting) is waiting else None
+
+    def forget(self, waiting: Waiting) -> bool:
+        """The operation does not go on. False: it has been taken up already."""
+        return self.waiting.pop(waiting.operation, None) is waiting
 
     def _resume(self, question: Question, p: Params) -> None:
         """Find the operation of which this question is the next round, if there is one."""
-        operation = _operation(question.method, question.name, _same(p), p.requestState)
-        question.resumes = self.waiting.pop(operation, None)
+        question.resumes = self.waiting.pop(_operation(question, p.requestState), None)
         if bytes(p.inputResponses) not in (b"", b"null"):
             question.inputs = self._from_client.members(p.inputResponses, NO_KEYS)
 
@@ -369,24 +374,21 @@ def _mark(question: Question) -> bytes:
     return b"S" + question.key if question.from_server else question.key
 
 
-def _same(p: Params) -> bytes:
-    """What a retry must repeat of the arguments: themselves, or their digest when they are large."""
-    if len(p.arguments) < _SMALL:
-        return bytes(p.arguments) or b"null"
-    import hashlib  # 5 ms that only a retry or large arguments of the 2026 era pay
+def _digest(data: Raw | bytes) -> bytes:
+    import hashlib  # 5 ms that only the 2026 era pays
 
-    return hashlib.sha256(p.arguments).digest()
+    return hashlib.sha256(data).digest()
 
 
-def _operation(method: str, name: str, arguments: Raw | bytes, state: Raw) -> bytes:
-    """What an operation and its retry have in common, and no other has."""
-    import hashlib
-
+def _operation(question: Question, state: Raw) -> bytes:
+    """What the rounds of one operation have in common, and no other has."""
     token = bytes(state)
     if b"\\" in token:  # an opaque string that client and server may escape differently
         token = repr(any_value(token)).encode(errors="backslashreplace")
-    digest = hashlib.sha256()
-    for part in (method.encode(), name.encode(), bytes(arguments), b"" if token == b"null" else token):
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return digest.digest()
+    parts = (
+        question.method.encode(),
+        question.name.encode(),
+        question.digest or bytes(question.arguments),
+        b"" if token == b"null" else token,
+    )
+    return _digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))

@@ -1,0 +1,151 @@
+"""`mcpwatch run`: guard one MCP server over stdio.
+
+The client waits for it: no click here, and next to nothing of ours is imported before the server runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from mcpwatch.relay.child import Child, NotStarted, complain
+
+USAGE_ERROR = 2
+
+HELP = """\
+Usage: mcpwatch run [--name NAME] [--] COMMAND [ARG ...]
+
+  Guard one MCP server: start COMMAND and stand between it and the AI client that started this.
+
+  Put this in your client's configuration in place of the server's own command. Messages pass as they are;
+  every call is recorded, metered, and refused when you have locked. Needs no screen and no daemon.
+
+Options:
+  --name NAME  What to call the server, as in the pattern NAME/tool. Default: made from COMMAND.
+  -h, --help   Show this and exit.
+
+Exit codes: the server's own; 128 + n when signal n ended it; 127 when COMMAND is not found, 126 when it cannot be
+executed, 2 for a mistake in the command line.
+
+Example:
+  mcpwatch run --name notes -- npx -y @example/notes-server ~/notes
+"""
+
+_RUNNERS = frozenset({"npx", "uvx", "bunx", "pipx", "npm", "pnpm", "yarn", "bun", "deno", "node", "uv"}) | {
+    *("python", "python3", "py", "ruby", "java", "dotnet", "docker", "podman", "sh", "bash", "env", "cmd", "sudo")
+}
+_VERBS = frozenset({"run", "exec", "dlx", "x", "tool", "/c", "-c", "start"})
+_GENERIC = frozenset(
+    {"index", "main", "server", "cli", "app", "src", "dist", "build", "bin", "lib", "__main__", "run"}
+)
+_ENDINGS = (".py", ".js", ".mjs", ".cjs", ".ts", ".jar", ".dll", ".exe", ".cmd", ".sh", ".rb")
+
+
+class UsageError(Exception):
+    """The command line was not understood."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the guard with the arguments that follow `run`. Returns the exit code."""
+    try:
+        parsed = parse(argv)
+        if parsed is None:
+            sys.stdout.write(HELP)
+            return 0
+        name, command = parsed
+        child = Child.start(command)
+    except UsageError as error:
+        complain(f"{error} (see `mcpwatch run --help`)")
+        return USAGE_ERROR
+    except NotStarted as error:
+        complain(str(error))
+        return error.code
+    return _guard(name, command, child)
+
+
+def _guard(name: str, command: Sequence[str], child: Child) -> int:
+    """Relay for a server that has been started."""
+    child.watch()
+    from mcpwatch.guard.gate import Gate
+    from mcpwatch.relay.stdio import Relay
+
+    relay = Relay(child)
+    gate = Gate(
+        server=name,
+        transport="stdio",
+        command=" ".join(command)[:1000],
+        on_lock=relay.on_lock,
+        on_visible=relay.on_visible,
+        load_judge=_load_judge,
+    )
+    try:
+        code = relay.run(gate)
+    finally:
+        child.kill()
+        child.unwatch()
+    gate.close(code)
+    return code
+
+
+def _load_judge():
+    """The rules; read from disk by a thread of the gate."""
+    from mcpwatch.scan.local import load_judge
+
+    return load_judge()
+
+
+def parse(argv: Sequence[str]) -> tuple[str, list[str]] | None:
+    """(name, command) of the arguments; None when help is asked for. Raises `UsageError`."""
+    rest = list(argv)
+    name: str | None = None
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option == "--":
+            break
+        if option in ("-h", "--help"):
+            return None
+        key, equals, value = option.partition("=")
+        if key != "--name":
+            raise UsageError(f"no such option: {option}")
+        if not equals:
+            if not rest:
+                raise UsageError("--name needs a value")
+            value = rest.pop(0)
+        name = checked(value)
+    if not rest:
+        raise UsageError("which server? Give the command that starts it, after --")
+    return name if name is not None else default_name(rest), rest
+
+
+def checked(name: str) -> str:
+    """A server's name as it was given. Raises `UsageError` for one that patterns could not hold."""
+    if not name or len(name) > 100 or not name.isprintable() or any(c in name for c in "/*?[]@"):
+        raise UsageError(f"--name {name!r}: 1 to 100 printable characters, none of / * ? [ ] @")
+    return name
+
+
+def default_name(command: Sequence[str]) -> str:
+    """What the command runs: the package behind `npx` or `uvx`, the script behind `node` or `python`."""
+    words = [word for word in command if word and not word.startswith("-")]
+    while len(words) > 1 and (_stem(words[0]) in _RUNNERS or words[0] in _VERBS or "=" in words[0]):
+        words.pop(0)
+    path = (words[0] if words else command[0]).replace("\\", "/").rstrip("/")
+    parts = [part for part in path.split("/") if part]
+    while len(parts) > 1 and _stem(parts[-1]) in _GENERIC:
+        parts.pop()
+    last = parts[-1] if parts else ""
+    last = last.split("@")[0] or last
+    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in _cut_ending(last))
+    return kept.strip(".-_")[:100] or "server"
+
+
+def _stem(word: str) -> str:
+    return _cut_ending(os.path.basename(word.replace("\\", "/")).lower())  # noqa: PTH119 - pathlib takes 10 ms
+
+
+def _cut_ending(word: str) -> str:
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) > len(ending):
+            return word.removesuffix(ending)
+    return word

@@ -1,0 +1,259 @@
+"""The stdio relay: two blocking threads move frames, the main thread waits for an end.
+
+Frames that are not changed leave as the bytes they came in, all of one read in one write. Nothing of ours is written
+to stdout but JSON-RPC frames.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from mcpwatch.guard.refusal import Refusal
+from mcpwatch.relay.child import EOF_GRACE_S, TERM_GRACE_S, Child, complain
+from mcpwatch.relay.exchange import Exchange, Guard
+from mcpwatch.relay.framing import Frames, Oversize
+
+READ = 1 << 16
+"""Bytes read at a time: a pipe's capacity. From 128 KiB on, glibc maps and unmaps memory for each read."""
+
+PARENT_S = 0.5
+"""How often we look whether our parent is still there."""
+
+DRAIN_S = 1.0
+"""How long the server's last words may take to reach the client once the server has ended."""
+
+LEAVE = "leave"  # the client's end of input, or nobody reads our output
+ENDED = "ended"  # the server, with its exit code
+SIGNAL = "signal"
+
+
+class Closed(Exception):
+    """The other end of a pipe is gone."""
+
+
+class Writer:
+    """The writing end of a pipe that several threads use: whole frames, never mixed."""
+
+    def __init__(self, fd: int) -> None:
+        self.lock = threading.Lock()
+        self._fd = fd
+
+    def write(self, data: bytes) -> None:
+        """Write all of `data`. Raises `Closed`."""
+        with self.lock:
+            self.write_locked(data)
+
+    def write_locked(self, data: bytes) -> None:
+        """The same, for the one who holds the lock."""
+        try:
+            done = os.write(self._fd, data)
+            if done < len(data):
+                view = memoryview(data)
+                while done < len(data):
+                    done += os.write(self._fd, view[done:])
+        except OSError:
+            raise Closed from None
+
+    def close(self, wait_s: float) -> None:
+        """Close the pipe unless somebody is still writing after this long."""
+        if self.lock.acquire(timeout=wait_s):
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+            self.lock.release()
+
+
+class Relay:
+    """One guarded server behind stdin and stdout."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._to_client = Writer(1)
+        self._to_server = Writer(child.stdin)
+        self._exchange: Exchange | None = None
+        self._ending: threading.Thread | None = None
+        # Its put() may be called in a signal handler.
+        self._news: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+
+    def run(self, gate: Guard) -> int:
+        """Relay until the server has ended. Returns its exit code."""
+        parent = os.getppid()
+        self._exchange = exchange = Exchange(gate, self._reply, self._tell_server)
+        for number in _handled_signals():
+            signal.signal(number, self._signalled)
+        server = self._thread(self._pump_server, exchange)
+        self._thread(self._pump_client, exchange)
+        self._thread(self._wait)
+        code = self._supervise(parent)
+        self._child.finish(TERM_GRACE_S)
+        server.join(DRAIN_S)
+        exchange.close()
+        return code
+
+    # ------------------------------------------------------------------ called by the gate
+    def on_lock(self, refusal: Refusal) -> None:
+        """End open calls, in a thread of its own: a server that reads nothing would hold up the next look."""
+        if self._exchange is not None and (self._ending is None or not self._ending.is_alive()):
+            self._ending = self._thread(self._exchange.on_lock, refusal)
+
+    def on_visible(self, kinds: set[str]) -> None:
+        """Tell the client that lists have changed."""
+        if self._exchange is not None:
+            self._exchange.on_visible(kinds)
+
+    # ------------------------------------------------------------------ the two directions
+    def _pump_client(self, exchange: Exchange) -> None:
+        skipped = functools.partial(_oversize, exchange, from_server=False)
+        try:
+            _pump(0, Frames(frame_limit, skipped), functools.partial(self._client_block, exchange))
+            self._to_server.close(0)
+            self._news.put((LEAVE, 0))
+        except Closed:
+            # The server reads no more: let the client notice as it would without us.
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            os.close(nothing)
+
+    def _client_block(self, exchange: Exchange, block: bytes) -> None:
+        ends = exchange.ends
+        out = _through(block, exchange.from_client)
+        writer = self._to_server
+        with writer.lock:
+            if exchange.ends != ends:  # a lock has ended calls that are not written yet
+                out = _through(out, exchange.still_wanted) if out else out
+            if out:
+                writer.write_locked(out)
+
+    def _pump_server(self, exchange: Exchange) -> None:
+        skipped = functools.partial(_oversize, exchange, from_server=True)
+        try:
+            _pump(self._child.stdout, Frames(frame_limit, skipped), functools.partial(self._server_block, exchange))
+        except Closed:
+            self._news.put((LEAVE, 0))
+
+    def _server_block(self, exchange: Exchange, block: bytes) -> None:
+        if out := _through(block, exchange.from_server):
+            self._to_client.write(out)
+
+    def _reply(self, frame: bytes) -> None:
+        try:
+            self._to_client.write(frame)
+        except Closed:
+            self._news.put((LEAVE, 0))
+
+    def _tell_server(self, frame: bytes) -> None:
+        try:
+            self._to_server.write(frame)
+        except Closed:
+            pass  # it is leaving, and with it the question
+
+    # ------------------------------------------------------------------ the end
+    def _supervise(self, parent: int) -> int:
+        """Wait for the server's end; bring it about when the client or our parent has gone, or a signal says so."""
+        deadline = float("inf")
+        leaving = False
+        asked = 0  # signals sent so far
+        while True:
+            what, value = self._next(deadline)
+            if what == ENDED:
+                return value
+            if what == SIGNAL:
+                self._child.signal(value)
+                asked += 1
+                deadline = time.monotonic() + TERM_GRACE_S if asked == 1 else 0.0
+            elif not leaving and (what == LEAVE or os.getppid() != parent):
+                leaving = True
+                self._to_server.close(0.1)
+                deadline = min(deadline, time.monotonic() + EOF_GRACE_S)
+            if time.monotonic() >= deadline:
+                deadline = time.monotonic() + TERM_GRACE_S
+                if asked:
+                    self._child.kill()
+                else:
+                    self._child.signal(signal.SIGTERM)
+                    asked = 1
+
+    def _next(self, deadline: float) -> tuple[str, int]:
+        try:
+            return self._news.get(timeout=max(0.0, min(PARENT_S, deadline - time.monotonic())))
+        except queue.Empty:
+            return "", 0
+
+    def _wait(self) -> None:
+        self._news.put((ENDED, self._child.wait()))
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self._news.put((SIGNAL, number))
+
+    def _thread(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
+        thread = threading.Thread(target=work, args=arguments, name=f"mcpwatch{work.__name__}", daemon=True)
+        thread.start()
+        return thread
+
+
+def _pump(fd: int, frames: Frames, deal: Callable[[bytes], None]) -> None:
+    """Deal with all that can be read, whole frames at a time, and with a last one that was not ended."""
+    read, feed = os.read, frames.feed
+    while True:
+        try:
+            chunk = read(fd, READ)
+        except OSError:
+            chunk = b""
+        block = feed(chunk) if chunk else frames.rest()
+        if block:
+            try:
+                deal(block)
+            except Closed:
+                raise
+            except Exception as error:  # noqa: BLE001 - frames we fail on do not pass, and the relay lives on
+                complain(f"internal error, messages dropped: {type(error).__name__}: {error}")
+        if not chunk:
+            return
+
+
+def _through(block: bytes, frame: Callable[[bytes], bytes | None]) -> bytes:
+    """What is left of whole frames after `frame` has seen each: the very same bytes when nothing changed."""
+    if block.find(b"\n") in (len(block) - 1, -1):
+        out = frame(block)
+        if out is None or out is block:
+            return out or b""
+        return out if out[-1:] == b"\n" else out + b"\n"
+    lines = block.split(b"\n")
+    last = lines.pop()
+    outs = [frame(line) for line in lines]
+    if last:
+        lines.append(last)
+        outs.append(frame(last))
+    if all(map(operator.is_, outs, lines)):
+        return block
+    return b"".join([out if out[-1:] == b"\n" else out + b"\n" for out in outs if out is not None])
+
+
+def _oversize(exchange: Exchange, skipped: Oversize, *, from_server: bool) -> None:
+    exchange.oversize(skipped.head, skipped.tail, skipped.size, skipped.limit, from_server=from_server)
+
+
+@functools.cache
+def frame_limit() -> int:
+    """The most bytes of a frame."""
+    from mcpwatch.store import config
+
+    try:
+        return config.load().max_frame_mb << 20
+    except config.ConfigError as error:
+        complain(str(error))
+        return config.Config().max_frame_mb << 20
+
+
+def _handled_signals() -> list[signal.Signals]:
+    names = ("SIGTERM", "SIGINT", "SIGHUP")
+    known = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    return [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
