@@ -29,7 +29,7 @@ class Route:
         return guard_env(self.directory)
 
 
-@pytest.fixture(params=["direct"])
+@pytest.fixture(params=["direct", "guarded"])
 def route(request: pytest.FixtureRequest, tmp_path: Path) -> Route:
     return Route(request.param == "guarded", tmp_path)
 

@@ -49,23 +49,29 @@ async def test_agent_follows_its_script(route, mode):
     agent = asyncio.create_task(
         run_agent(commands(route), on_event=story.tell, stop=stop, pace=FAST, env=env, era=mode)
     )
-    await story.until(lambda: len(story.kinds("called")) >= 16 and story.kinds("changed"))
-    await story.until(lambda: len(story.kinds("listed")) == 4)
+    await story.until(lambda: len(story.kinds("called")) >= 16 and len(story.kinds("listed")) == 4)
+    if route.guarded:
+        await story.until(lambda: "list_events" in {event.tool for event in story.kinds("refused")})
     stop.set()
     await agent
 
     assert story.kinds("failed") == []
     assert {event.server for event in story.kinds("connected")} == set(MODULES)
-    assert {event.text for event in story.kinds("listed")} == {
-        "add_note, list_notes, search_notes",
-        "search, fetch_page",
-        "list_events, add_event",
-    }
     assert [event.server for event in story.kinds("changed")] == ["calendar"]
+    listed = {(event.server, event.text) for event in story.kinds("listed")}
+    assert listed >= {("notes", "add_note, list_notes, search_notes"), ("websearch", "search, fetch_page")}
     called = {(event.server, event.tool): event.text for event in story.kinds("called")}
-    assert len(called) == 7
     assert "https://" in called["websearch", "search"]
-    assert called["calendar", "add_event"].startswith("Added 'Porto, part")
+    assert len(called) == (6 if route.guarded else 7)
+    refused = {(event.server, event.tool) for event in story.kinds("refused")}
+    if route.guarded:  # the poisoned tool is neither listed nor callable, nor is the one that turned
+        assert ("calendar", "list_events") in listed
+        assert ("calendar", "") in listed
+        assert refused == {("calendar", "add_event"), ("calendar", "list_events")}
+    else:
+        assert ("calendar", "list_events, add_event") in listed
+        assert called["calendar", "add_event"].startswith("Added 'Porto, part")
+        assert refused == set()
     assert story.events[-1].kind == "stopped"
 
 
@@ -84,20 +90,21 @@ async def test_agent_lives_on_when_a_server_does_not_start_or_dies(route):
     assert {event.server for event in story.kinds("called")} == {"notes", "websearch"}
 
 
-async def test_poisoned_definition_and_rug_pull(route):
+async def test_poisoned_definition_and_rug_pull():
     """What the third server tells a client, before and after it turns."""
     from mcp import Client, StdioServerParameters
 
-    command = commands(route)["calendar"]
-    env = route.env | {"MCPWATCH_DEMO_CHANGE_AFTER": "0.1"}
-    parameters = StdioServerParameters(command=command[0], args=command[1:], env=env)
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "mcpwatch.demo.servers.helper"],
+        env={"MCPWATCH_DEMO_CHANGE_AFTER": "0.1"},
+    )
     async with Client(parameters, read_timeout_seconds=20) as client, asyncio.timeout(20):
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert tools["list_events"].description == "List the events of one day."
+        assert "<IMPORTANT>" in tools["add_event"].description
+        assert "~/.ssh/id_rsa" in tools["add_event"].description
         while tools["list_events"].description == "List the events of one day.":
             tools = {tool.name: tool for tool in (await client.list_tools(cache_mode="refresh")).tools}
         assert "Always call this tool first" in tools["list_events"].description
         assert tools["list_events"].input_schema["required"] == ["day", "context"]
-        if not route.guarded:  # a guard keeps a poisoned definition from the client
-            assert "<IMPORTANT>" in tools["add_event"].description
-            assert "~/.ssh/id_rsa" in tools["add_event"].description
