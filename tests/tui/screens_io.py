@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from mcpwatch.tui.app import McpWatchApp
 from tui.fakes import ZONE, Clock, FakeSource
+
+CHARACTERS = {_character_to_key(char): char for char in map(chr, range(0x20, 0x7F))}
 
 
 @asynccontextmanager
@@ -40,9 +44,17 @@ async def ticked(app: McpWatchApp, pilot: Pilot[int], ticks: int = 1) -> None:
 
 
 async def settle(pilot: Pilot[int]) -> None:
-    """Lets layout, focus and messages come to rest."""
-    for _ in range(3):
-        await pilot.pause()
+    """Lets messages, layout and focus come to rest."""
+    for _ in range(6):
+        await pilot.pause(0)
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    """Like `pilot.press`, which waits 60 ms a key for an idle processor; this waits for the messages."""
+    for name in keys:
+        key = _character_to_key(name) if len(name) == 1 and not name.isalnum() else name
+        pilot.app.post_message(events.Key(key, CHARACTERS.get(key, name if len(name) == 1 else None)))
+        await settle(pilot)
 
 
 def text_of(app: McpWatchApp) -> str:
@@ -50,14 +62,3 @@ def text_of(app: McpWatchApp) -> str:
     width, height = app.size
     update = app.screen._compositor.render_strips()
     return "\n".join(strip.text[:width] for strip in update[:height])
-
-
-def whole_text(app: McpWatchApp) -> str:
-    """As a person sees it, with what shows beneath a dialogue."""
-    from io import StringIO
-
-    from rich.console import Console
-
-    console = Console(width=app.size.width, height=app.size.height, file=StringIO(), color_system=None)
-    console.print(app.screen._compositor.render_update(full=True, screen_stack=app._background_screens))
-    return console.file.getvalue()  # type: ignore[attr-defined]

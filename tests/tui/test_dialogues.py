@@ -12,16 +12,11 @@ from mcpwatch.store.records import Dimension, Limit
 from mcpwatch.tui.app import McpWatchApp
 from mcpwatch.tui.widgets.controls import Words
 from tui.fakes import FakeSource, busy_source
-from tui.screens_io import running, settle, text_of, until
+from tui.screens_io import press, running, settle, text_of, until
 
 
 def screen_name(app: McpWatchApp) -> str:
     return type(app.screen).__name__
-
-
-async def press(pilot: Pilot[int], *keys: str) -> None:
-    await pilot.press(*keys)
-    await settle(pilot)
 
 
 def typed(app: McpWatchApp, text: str) -> None:
@@ -58,7 +53,7 @@ async def test_a16_the_right_password_unlocks_and_starts_anew() -> None:
     async with running(source) as (app, pilot):
         await press(pilot, "U")
         typed(app, "correct horse")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: not app.model.policy.lock.locked)
         await until(pilot, lambda: "UNLOCKED" in app.main.banner.text())
         assert screen_name(app) == "MainScreen"
@@ -70,7 +65,7 @@ async def test_a16_the_window_can_be_kept() -> None:
     async with running(source) as (app, pilot):
         await press(pilot, "U", "tab", "down", "shift+tab")
         typed(app, "correct horse")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: source.asked)
     assert source.asked == [("unlock", True)]
 
@@ -81,7 +76,7 @@ async def test_a16_a20_a_wrong_password_is_said_counted_cleared_and_throttled() 
     async with running(source) as (app, pilot):
         await press(pilot, "U")
         typed(app, "Tr0ub4dor&3")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: "wrong password" in text_of(app))
         text = text_of(app)
         assert "3 failed attempts" in text
@@ -109,11 +104,11 @@ async def test_a20_the_screen_lives_while_a_password_is_checked() -> None:
     async with running(source) as (app, pilot):
         await press(pilot, "U")
         typed(app, "correct horse")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: "checking…" in text_of(app))
         before = app.ticks
         await until(pilot, lambda: app.ticks > before + 1)
-        await pilot.press("enter", "enter")
+        await press(pilot, "enter", "enter")
         source.hold.set()
         await until(pilot, lambda: not app.model.policy.lock.locked)
     assert source.asked == [("unlock", False)], "one attempt, however often enter was pressed"
@@ -126,11 +121,11 @@ async def test_a17_without_a_password_a_person_types_the_word() -> None:
         await press(pilot, "U")
         assert "No password is set" in text_of(app)
         typed(app, "unlock")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: "type the word UNLOCK" in text_of(app))
         assert "wrong password" not in text_of(app)
         typed(app, "UNLOCK")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: not app.model.policy.lock.locked)
 
 
@@ -183,7 +178,7 @@ async def test_a19_lowering_asks_for_nothing() -> None:
     async with running(source) as (app, pilot):
         await press(pilot, "t")
         await set_first(pilot, app, "25")
-        await pilot.press("ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: source.now_policy.limits[0].maximum == 25)
         await until(pilot, lambda: screen_name(app) == "MainScreen")
     assert source.asked == [("limits", Limit(Dimension.CALLS, 25, 60))], "only what changed is sent"
@@ -199,11 +194,11 @@ async def test_a19_raising_asks_for_the_password() -> None:
         assert source.asked == []
         assert app.focused.id == "secret"  # type: ignore[union-attr]
         typed(app, "wrong one")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: "wrong password" in text_of(app))
         assert source.now_policy.limits[0].maximum == 30
         typed(app, "correct horse")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: source.now_policy.limits[0].maximum == 60)
 
 
@@ -267,7 +262,7 @@ async def test_a_limit_that_is_not_set_can_be_added() -> None:
     async with running(source) as (app, pilot):
         await press(pilot, "t")
         await set_first(pilot, app, "5000", field=1)
-        await pilot.press("ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: source.asked)
     assert source.asked == [("limits", Limit(Dimension.TOKENS, 5000, 3600))]
 
@@ -288,7 +283,7 @@ async def test_a1_arming_with_a_password_is_one_key() -> None:
     source = busy_source()
     source.set_policy(armed=False)
     async with running(source) as (app, pilot):
-        await pilot.press("A")
+        await press(pilot, "A")
         await until(pilot, lambda: app.model.policy.armed)
         await until(pilot, lambda: "ARMED" in app.main.banner.text())
 
@@ -301,7 +296,7 @@ async def test_a17_arming_without_a_password_asks_to_set_one() -> None:
         typed(app, "correct horse")
         await press(pilot, "enter")
         typed(app, "correct horse")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: source.now_policy.armed)
     assert source.asked == [("password",), ("arm",)]
 
@@ -319,11 +314,11 @@ async def test_a19_observing_asks_for_the_password() -> None:
         await press(pilot, "A")
         assert screen_name(app) == "ObserveScreen"
         typed(app, "nope")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: "wrong password" in text_of(app))
         assert source.now_policy.armed
         typed(app, "correct horse")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: not source.now_policy.armed)
 
 
@@ -336,7 +331,7 @@ async def test_observing_without_a_password_wants_a_typed_word() -> None:
         await press(pilot, "enter")
         assert source.asked == []
         typed(app, "OBSERVE")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: not source.now_policy.armed)
 
 

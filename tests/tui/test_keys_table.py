@@ -15,7 +15,7 @@ from mcpwatch.tui.screens.help import help_lines
 from mcpwatch.tui.screens.palette import search
 from mcpwatch.tui.widgets.linelist import LineList
 from tui.fakes import busy_source
-from tui.screens_io import running, settle, until
+from tui.screens_io import press, running, settle, until
 
 
 def test_ids_are_unique_and_every_key_is_bound_once_in_its_context() -> None:
@@ -78,7 +78,7 @@ async def test_a19_a_terminal_reply_typed_into_any_screen_loosens_nothing(opener
     source.lock_now()
     before = source.now_policy
     async with running(source, size=(80, 24)) as (app, pilot):
-        await pilot.press(*([opener] if opener else []))
+        await press(pilot, *([opener] if opener else []))
         for char in (*REPLY, "\r"):
             app.post_message(events.Key("enter" if char == "\r" else _character_to_key(char), char))
         await settle(pilot)

@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from textual.pilot import Pilot
 
 from mcpwatch.store.database import StateError
 from mcpwatch.store.records import Dimension, Limit
 from mcpwatch.tui.app import McpWatchApp
 from tui.fakes import NOW, SECOND, Clock, FakeSource, busy_source, call_row, session_row, tool_row
-from tui.screens_io import running, settle, text_of, ticked, until
+from tui.screens_io import press, running, settle, text_of, ticked, until
 
 
 def screen_name(app: McpWatchApp) -> str:
     return type(app.screen).__name__
-
-
-async def press(pilot: Pilot[int], *keys: str) -> None:
-    await pilot.press(*keys)
-    await settle(pilot)
 
 
 # --- what is shown ---
@@ -387,7 +381,7 @@ async def test_quit_asks_while_clients_are_attached() -> None:
 async def test_quit_without_clients_and_ctrl_q_go_at_once() -> None:
     for keys in (["q"], ["U", "ctrl+q"]):
         async with running(FakeSource()) as (app, pilot):
-            await pilot.press(*keys)
+            await press(pilot, *keys)
             assert app.return_code == 0
 
 
@@ -408,7 +402,7 @@ async def test_a14_ctrl_k_locks_from_everywhere(opener: str) -> None:
     async with running(source, size=(80, 24)) as (app, pilot):
         if opener:
             await press(pilot, opener)
-        await pilot.press("ctrl+k")
+        await press(pilot, "ctrl+k")
         await until(pilot, lambda: app.model.policy.lock.code == "panic")
         assert source.asked == [("lock", "")]
         await until(pilot, lambda: "PANIC LOCK" in app.main.banner.text())
@@ -420,7 +414,7 @@ async def test_a14_exclamation_mark_locks_where_no_field_has_the_focus(opener: s
     async with running(source) as (app, pilot):
         if opener:
             await press(pilot, opener)
-        await pilot.press("exclamation_mark")
+        await press(pilot, "exclamation_mark")
         await until(pilot, lambda: app.model.policy.lock.code == "panic")
 
 
@@ -438,7 +432,7 @@ async def test_panic_works_when_the_terminal_is_too_small() -> None:
     source = busy_source()
     async with running(source, size=(40, 8)) as (app, pilot):
         assert "needs 60×16" in text_of(app)
-        await pilot.press("ctrl+k")
+        await press(pilot, "ctrl+k")
         await until(pilot, lambda: "LOCKED" in text_of(app))
 
 
@@ -450,7 +444,7 @@ async def test_a_lock_that_cannot_be_written_is_said() -> None:
             raise StateError("the disk is full; free some space")
 
         source.lock = fails  # type: ignore[method-assign]
-        await pilot.press("ctrl+k")
+        await press(pilot, "ctrl+k")
         await until(pilot, lambda: "not written" in text_of(app))
 
 

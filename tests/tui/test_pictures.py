@@ -6,7 +6,7 @@ import pytest
 
 from tui import picture
 from tui.fakes import FakeSource, busy_source
-from tui.screens_io import running, settle, until
+from tui.screens_io import press, running, settle, until
 
 SIZES = [(120, 40), (80, 24)]
 sized = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -36,7 +36,7 @@ async def test_unlock(size: tuple[int, int]) -> None:
     source.lock_now()
     source.failures = 2
     async with running(source, size=size) as (app, pilot):
-        await pilot.press("U")
+        await press(pilot, "U")
         await until(pilot, lambda: "failed attempts" in app.screen.query_one("#hint").text())
         await settle(pilot)
         picture.check(app, name_of("unlock", size))
@@ -45,7 +45,7 @@ async def test_unlock(size: tuple[int, int]) -> None:
 @sized
 async def test_limits(size: tuple[int, int]) -> None:
     async with running(busy_source(), size=size) as (app, pilot):
-        await pilot.press("t", "tab", "tab", *["backspace"] * 4, *"0.25")
+        await press(pilot, "t", "tab", "tab", *["backspace"] * 4, *"0.25")
         await settle(pilot)
         picture.check(app, name_of("limits", size))
 
@@ -59,7 +59,7 @@ async def test_empty(size: tuple[int, int]) -> None:
 @sized
 async def test_help(size: tuple[int, int]) -> None:
     async with running(busy_source(), size=size) as (app, pilot):
-        await pilot.press("question_mark")
+        await press(pilot, "question_mark")
         await settle(pilot)
         picture.check(app, name_of("help", size))
 
@@ -67,9 +67,9 @@ async def test_help(size: tuple[int, int]) -> None:
 @sized
 async def test_detail(size: tuple[int, int]) -> None:
     async with running(busy_source(), size=size) as (app, pilot):
-        await pilot.press("3")
+        await press(pilot, "3")
         await settle(pilot)
-        await pilot.press("j", "enter")
+        await press(pilot, "j", "enter")
         await until(
             pilot, lambda: app.screen is not app.main and "Arguments" in app.screen.query_one("#pager").text()
         )

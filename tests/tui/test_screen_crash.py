@@ -11,7 +11,7 @@ import pytest
 from mcpwatch.tui import crash
 from mcpwatch.tui.app import McpWatchApp
 from tui.fakes import FakeSource, busy_source, call_row, session_row, tool_row
-from tui.screens_io import running, settle
+from tui.screens_io import press, running, settle
 
 SECRET = "Bearer sk-live-0123456789"
 
@@ -81,7 +81,7 @@ async def test_hostile_names_do_not_crash_any_widget() -> None:
             ["escape", "question_mark"],
             ["escape", "t"],
         ):
-            await pilot.press(*keys)
+            await press(pilot, *keys)
             await settle(pilot)
         app.say("[/] [@click=app.unlock]x[/]")
         await settle(pilot)

@@ -20,7 +20,7 @@ from mcpwatch.store.records import Dimension, Limit
 from mcpwatch.tui.app import McpWatchApp
 from mcpwatch.tui.source import StateSource
 from tui.fakes import ZONE
-from tui.screens_io import settle, text_of, until
+from tui.screens_io import press, settle, text_of, until
 from tui.traffic import calls
 
 PASSWORD = "correct horse battery"
@@ -92,7 +92,7 @@ async def test_a15_a_lock_shows_within_100_ms_of_its_commit(state: Path) -> None
 
 async def test_a14_a15_panic_on_the_screen_refuses_at_the_next_call_and_is_counted(state: Path) -> None:
     async with on_state(state) as (app, pilot):
-        await pilot.press("ctrl+k")
+        await press(pilot, "ctrl+k")
         await until(pilot, lambda: app.model.policy.lock.locked)
         assert await asyncio.to_thread(calls, state, "github", ["search_code"]) == ["panic"]
         await until(pilot, lambda: "1 call refused since" in app.main.banner.text())
@@ -101,11 +101,11 @@ async def test_a14_a15_panic_on_the_screen_refuses_at_the_next_call_and_is_count
 
 async def test_the_whole_story_arm_trip_wrong_password_unlock(state: Path) -> None:
     async with on_state(state) as (app, pilot):
-        await pilot.press("A")
+        await press(pilot, "A")
         await settle(pilot)
         for _ in range(2):
             app.focused.insert_text_at_cursor(PASSWORD)  # type: ignore[union-attr]
-            await pilot.press("enter")
+            await press(pilot, "enter")
             await settle(pilot)
         await until(pilot, lambda: "ARMED" in app.main.banner.text())
 
@@ -113,18 +113,18 @@ async def test_the_whole_story_arm_trip_wrong_password_unlock(state: Path) -> No
         assert codes == [""] * 30 + ["calls"] * 2
         await until(pilot, lambda: "limit passed: 31 calls in the last minute, limit 30" in app.main.banner.text())
 
-        await pilot.press("U")
+        await press(pilot, "U")
         await settle(pilot)
         await until(pilot, lambda: "github/search_code" in text_of(app))
         app.focused.insert_text_at_cursor("wrong wrong wrong")  # type: ignore[union-attr]
         before = app.ticks
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: "wrong password" in text_of(app))
         assert app.model.policy.lock.locked
         assert app.ticks > before, "the screen went on while bcrypt ran"
         await until(pilot, lambda: app.screen.wait_s == 0)  # type: ignore[attr-defined]
         app.focused.insert_text_at_cursor(PASSWORD)  # type: ignore[union-attr]
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: "UNLOCKED" in app.main.banner.text())
         assert await asyncio.to_thread(calls, state, "github", ["search_code"]) == [""], "the windows start anew"
 
@@ -138,13 +138,13 @@ async def test_a19_limits_are_lowered_freely_and_raised_with_the_password(state:
 
     async with on_state(state) as (app, pilot):
         for text, secret, wanted in (("20", "", 20), ("50", PASSWORD, 50)):
-            await pilot.press("t")
+            await press(pilot, "t")
             await settle(pilot)
             fields = list(app.screen.query("Field").results(Input))
             fields[0].value = text
             fields[-1].value = secret
             await settle(pilot)
-            await pilot.press("ctrl+s")
+            await press(pilot, "ctrl+s")
             await until(pilot, lambda wanted=wanted: limit() == wanted)
             await until(pilot, lambda: app.screen is app.main)
     ledger.close()
@@ -166,7 +166,7 @@ async def test_a27_a_corrupt_state_is_said_and_a_mended_one_is_read_again(state:
     state.write_bytes(b"this is not a database, not at all\n" * 100)
     async with on_state(state) as (app, pilot):
         assert "STATE UNREADABLE: protected calls are refused" in app.main.banner.text()
-        assert "not a database" in app.main.banner.text()
+        assert str(state.parent) in app.main.banner.text()
         assert "unknown: the state cannot be read" in app.main.meters.text()
         for leftover in state.parent.glob("state.db-*"):
             leftover.unlink()

@@ -131,6 +131,7 @@ class Model:
         self._tools: list[ToolLine] = []
         self._levels: dict[ToolKey, Level] = {}
         self._durations: dict[ToolKey, deque[int]] = defaultdict(lambda: deque(maxlen=_SAMPLES))
+        self._timed: set[ToolKey] = set()  # tools with durations since their lines were made
         self._names: dict[str, str] = {}
         self._badges: dict[str, bool] = {}
 
@@ -172,6 +173,7 @@ class Model:
             self._calls[row.id] = line
             if row.duration_ns is not None and row.outcome in (Outcome.OK, Outcome.ERROR):
                 self._durations[line.key].append(row.duration_ns)
+                self._timed.add(line.key)
             self.calls_version += 1
         while len(self._order) > MAX_CALLS:
             _, gone = self._order.pop(0)
@@ -179,9 +181,17 @@ class Model:
         return new
 
     def take_tools(self, rows: Sequence[ToolRow]) -> None:
-        self._tool_rows = list(rows)
-        self._tools = [self._tool_line(row) for row in rows]
-        self._levels = {line.key: line.level for line in self._tools}
+        """Rows that are as before, and have no new durations, keep their line."""
+        kept = {line.key: (row, line) for row, line in zip(self._tool_rows, self._tools, strict=True)}
+        lines = []
+        for row in rows:
+            key = (row.server, row.kind, row.name)
+            before = kept.get(key)
+            same = before is not None and key not in self._timed and before[0] == row
+            lines.append(before[1] if same and before is not None else self._tool_line(row))
+        self._timed.clear()
+        self._tool_rows, self._tools = list(rows), lines
+        self._levels = {line.key: line.level for line in lines}
         self.tools_version += 1
 
     def take_sessions(self, sessions: Sequence[Session]) -> None:
@@ -270,7 +280,8 @@ class Model:
 
     def relock(self) -> None:
         """The lock or the policy changed: what it says about each tool changes with it."""
-        self.take_tools(self._tool_rows)
+        self._tools = [self._tool_line(row) for row in self._tool_rows]
+        self.tools_version += 1
 
     def calls(self) -> list[CallLine]:
         """Newest first."""

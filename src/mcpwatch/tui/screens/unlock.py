@@ -40,10 +40,14 @@ class UnlockScreen(Attempt):
         super().on_mount()
         self.set_focus(self._field)
         self.call_after_refresh(self._show_why)
+        # The calls that tripped it may arrive after the lock, and refusals go on.
+        self.set_interval(0.5, self._show_why)
 
     def _show_why(self) -> None:
         host = self.host
         lock = host.model.policy.lock
+        if not lock.locked:
+            return
         when = fmt.moment(lock.since_utc, host.zone, host.now())
         text = sentence(lock, ascii=host.ascii)
         text = f"Locked {when}: {text}"
@@ -53,7 +57,7 @@ class UnlockScreen(Attempt):
             lines.append([("No password is set: a person at a terminal types the word.", "caution")])
         else:
             lines += self._tripped(lock.code, lock.since_utc)
-        self._why.styles.height = len(lines) + 1
+        self._why.styles.height = max(len(lines), 5 if lock.code != "panic" else 0) + 1
         self._why.set(*lines)
 
     def _tripped(self, code: str, since_utc: int) -> list[Line]:

@@ -27,6 +27,7 @@ class Lines(Widget):
         self._drawn: list[Line] = []
         self._strips: list[Strip] = []
         self._drawn_for: Shape | None = None
+        self._base: tuple[int, Style] | None = None  # the widget's own colours, by version of the palette
 
     @property
     def host(self) -> McpWatchApp:
@@ -38,7 +39,10 @@ class Lines(Widget):
 
     def _shape(self) -> Shape:
         width, height = self.size
-        return width, height, self.host.palette_version, self.rich_style
+        version = self.host.palette_version
+        if self._base is None or self._base[0] != version:
+            self._base = (version, self.rich_style)
+        return width, height, version, self._base[1]
 
     def watch_has_focus(self, has_focus: bool) -> None:
         super().watch_has_focus(has_focus)
