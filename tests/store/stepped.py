@@ -45,6 +45,8 @@ def measured(call: Call) -> None:
 class Guarded:
     """A breaker of one server on a state file, and a person's ledger beside it."""
 
+    step = 1  # nanoseconds before every act
+
     def __init__(self, path: Path, server: str = "github", machine: Machine | None = None) -> None:
         self.path = path
         self.machine = machine or Machine()
@@ -55,8 +57,8 @@ class Guarded:
     def ask(
         self, tool: str = "search", *, tokens: int = 0, cost: int = 0, flags: str = ""
     ) -> tuple[Call, Refusal | None]:
-        """One call, a nanosecond after whatever was before."""
-        self.machine.advance(1)
+        """One call, a step after whatever was before."""
+        self.machine.advance(self.step)
         call = Call(method="tools/call", tool=tool, tokens_in=tokens, cost=cost, flags=flags)
         return call, self.breaker.admit(call, self.breaker.policy())
 
@@ -71,7 +73,7 @@ class Guarded:
 
     def settle(self) -> None:
         """What the recorder does with the next batch."""
-        self.machine.advance(1)
+        self.machine.advance(self.step)
         with self.person.transaction() as tx:
             self.breaker.settle(tx)
 

@@ -36,7 +36,7 @@ def period(window_s: int) -> str:
 
 
 def format_value(dimension: Dimension, value: int, *, exact: bool = False) -> str:
-    """`30`, `100 000`, `$1.00`, `$0.0021`: as shown to a person. From a dollar up, cents are enough unless `exact`."""
+    """`30`, `100 000`, `$1.00`, `$0.0021`: as shown to a person. From a dollar up in cents, unless `exact`."""
     if dimension is not Dimension.COST:
         return f"{value:,}".replace(",", " ")
     dollars = Decimal(value) / MICRO
