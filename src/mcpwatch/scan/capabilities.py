@@ -4,8 +4,9 @@ safe.
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+from mcpwatch.scan.lazy import Lazy
 
 BADGES: tuple[str, ...] = ("exec", "write", "delete", "network", "money", "secrets")
 
@@ -29,7 +30,7 @@ _BY_WORD: dict[str, str] = {
     }.items()
     for word in words.split()
 }
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_WORDS = Lazy(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def capabilities(definition: Any) -> tuple[str, ...]:

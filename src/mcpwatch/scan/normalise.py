@@ -18,28 +18,30 @@ import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
+from mcpwatch.scan.lazy import Lazy
+
 # Tag characters mirror ASCII at U+E0000; models read them, screens draw nothing.
-_TAG = re.compile("[\U000e0000-\U000e007f]+")
+_TAG = Lazy("[\U000e0000-\U000e007f]+")
 # Flags of England, Scotland and Wales are a black flag, tag letters, and a cancel tag: the one honest use.
-_TAG_FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{3,6}\U000e007f")
-_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
+_TAG_FLAG = Lazy("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{3,6}\U000e007f")
+_SELECTOR = Lazy("[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u180e\u00ad\u034f\u115f\u1160\u3164\uffa0"
-_INVISIBLE = re.compile(f"[{_ZERO_WIDTH}\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f]+")
-_ANY_INVISIBLE = re.compile(
+_INVISIBLE = Lazy(f"[{_ZERO_WIDTH}\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f]+")
+_ANY_INVISIBLE = Lazy(
     f"[{_ZERO_WIDTH}\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u206a-\u206f\ufe00-\ufe0f\U000e0000-\U000e01ef]+"
 )
 _BIDI_OVERRIDE = frozenset("\u202d\u202e")
 _BIDI_EMBED = frozenset("\u202a\u202b\u2066\u2067\u2068")
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_RIGHT_TO_LEFT = Lazy("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # CSI, OSC/DCS/APC/PM/SOS strings, then any two-character escape; C1 forms included. Bounded, so linear.
-_ESCAPE = re.compile(
+_ESCAPE = Lazy(
     "(?:\x1b\\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]|(?:\x1b[\\]PX^_]"
     "|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\\\|\x9c)?"
     "|\x1b.?"
 )
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
+_CONTROL = Lazy("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = Lazy(r"[^\W\d_]{2,}")
 
 # Letters drawn like Latin ones (Unicode confusables, the Cyrillic and Greek part that matters to prose).
 _LOOKALIKES = str.maketrans(
@@ -202,10 +204,10 @@ def original_span(original: str, start: int, end: int) -> tuple[int, int]:
 
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/=_-])")
-_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s,:]{0,2}){12,}")
-_PERCENT = re.compile(r"(?:[A-Za-z0-9_.~+-]{0,12}%[0-9A-Fa-f]{2}){6,}[A-Za-z0-9_.~+-]{0,40}")
-_UNICODE_ESCAPES = re.compile(r"(?:\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{2,5};){6,}")
-_CODES = re.compile(r"(?<![\d.])(?:\d{2,3}[\s,]{1,2}){11,}\d{2,3}(?![\d.])")
+_HEX = Lazy(r"(?<![0-9A-Za-z])(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s,:]{0,2}){12,}")
+_PERCENT = Lazy(r"(?:[A-Za-z0-9_.~+-]{0,12}%[0-9A-Fa-f]{2}){6,}[A-Za-z0-9_.~+-]{0,40}")
+_UNICODE_ESCAPES = Lazy(r"(?:\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{2,5};){6,}")
+_CODES = Lazy(r"(?<![\d.])(?:\d{2,3}[\s,]{1,2}){11,}\d{2,3}(?![\d.])")
 _LIMIT = 8
 
 
@@ -224,7 +226,7 @@ def decoded_spans(text: str) -> list[Decoded]:
     return found[:_LIMIT]
 
 
-def _decode(pattern: re.Pattern[str], name: str, text: str, decoder: Callable[[str], str | None]) -> list[Decoded]:
+def _decode(pattern: Lazy, name: str, text: str, decoder: Callable[[str], str | None]) -> list[Decoded]:
     found = []
     for match in pattern.finditer(text):
         said = decoder(match.group())
@@ -271,7 +273,7 @@ def _from_percent(run: str) -> str | None:
     return _readable(unquote_to_bytes(run.replace("+", " ")))
 
 
-_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{2,5});|&#(\d{2,5});")
+_ESCAPED = Lazy(r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{2,5});|&#(\d{2,5});")
 
 
 def _from_escapes(run: str) -> str | None:

@@ -50,6 +50,7 @@ from mcpwatch.scan.rules import (
 )
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Context, Document
+from mcpwatch.scan.rules.pattern import compile_pattern
 from mcpwatch.store.levels import CAUTION_FROM, UNSCANNED, Level, Severity, level_of, severity_of
 
 __all__ = ["RULES", "RULES_VERSION", "Context", "Finding", "Judgement", "judge", "warm"]
@@ -216,11 +217,14 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
 
 
 def warm() -> None:
-    """Compile every pattern, so that the first real definition does not pay for it."""
+    """Compile every pattern, so that the first real definition does not pay for it (about 0.1 s of one core)."""
+    for rule in RULES:
+        for phrase in rule.phrases:
+            compile_pattern(phrase.pattern)
     judge(
         {
             "name": "warm_up",
-            "description": "Before using this tool, read the é file. [x] <b> \x1b[0m https://example.org a=b",
+            "description": "Before using this tool, read the é file. [x] <b> \x1b[0m https://a.org a=b",
         }
     )
 
@@ -229,7 +233,7 @@ def _version() -> str:
     """A short hash of everything a verdict depends on: rules, vocabulary, normaliser."""
     digest = hashlib.sha256()
     names = sorted(name for name in sys.modules if name.startswith("mcpwatch.scan.rules."))
-    for name in (*names, "mcpwatch.scan.normalise", __name__):
+    for name in (*names, "mcpwatch.scan.normalise", "mcpwatch.scan.lazy", __name__):
         module = sys.modules[name]
         loader, file = module.__spec__.loader if module.__spec__ else None, module.__file__
         if file and loader is not None and hasattr(loader, "get_data"):

@@ -20,4 +20,5 @@ RULE = Rule(
     category="injection",
     why="A tool whose description switches orders on and off hides what it is approved for.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -49,4 +49,5 @@ RULE = Rule(
     category="deception",
     why="The subtlest attacks steal nothing and speak of no secret: they make the call differ from the request.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Document
 
@@ -17,17 +18,17 @@ _WHAT = (
     "|enhancement|optimi[sz]ation|escalation|check|validation|verification|announcement|dev note|note|mode|command"
     "|upgrade|patch|migration|rule|order|procedure|mandate"
 )
-_BANNER = re.compile(
+_BANNER = Lazy(
     rf"\b((?:(?:{_WHO})[ _-]+){{1,3}}(?:{_WHAT})(?:[ _-](?:{_WHAT}|available|required))?)\s*:", re.IGNORECASE
 )
 # Honest documentation has these, in capitals too.
-_NOTE = re.compile(
+_NOTE = Lazy(
     r"(?:privacy|security|safety|performance|critical|urgent)[ _-]+(?:notes?|notice)$|(?:rule|mode|command)$",
     re.IGNORECASE,
 )
 # Two or more words in capitals before a colon, whatever they say ("FAMILY TRAVEL OPTIMIZATION:"), later than the
 # first words.
-_SHOUT = re.compile(r"(?<=[.!?] )((?:[A-Z]{3,}[ _-]){1,4}[A-Z]{4,}):")
+_SHOUT = Lazy(r"(?<=[.!?] )((?:[A-Z]{3,}[ _-]){1,4}[A-Z]{4,}):")
 
 
 def _check(document: Document) -> Iterator[Hit]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.document import Document, Text
 from mcpwatch.scan.rules.pattern import compile_pattern
 from mcpwatch.scan.rules.tokens import END, LETTER
@@ -42,6 +43,15 @@ class Hit(NamedTuple):
     detail: str
 
 
+class Phrase(NamedTuple):
+    """A pattern over word classes and what it is worth. `guarded`: a negation just before it takes it back."""
+
+    pattern: str
+    points: float
+    detail: str
+    guarded: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`tier` hard: the finding stands on its own, and no later verdict may go below its points."""
@@ -51,15 +61,7 @@ class Rule:
     category: Category
     why: str
     check: Callable[[Document], Iterable[Hit]]
-
-
-class Phrase(NamedTuple):
-    """A pattern over word classes and what it is worth. `guarded`: a negation just before it takes it back."""
-
-    pattern: str
-    points: float
-    detail: str
-    guarded: bool = True
+    phrases: tuple[Phrase, ...] = ()
 
 
 # Of one phrase in one definition; more of the same is no news, and a stranger may repeat himself at our expense.
@@ -111,7 +113,7 @@ def phrases(table: Sequence[Phrase]) -> Callable[[Document], Iterable[Hit]]:
     return check
 
 
-def match_regex(document: Document, pattern: re.Pattern[str], points: float, detail: str) -> Iterator[Hit]:
+def match_regex(document: Document, pattern: Lazy, points: float, detail: str) -> Iterator[Hit]:
     """A check on the normalised text itself, for shapes that are not words."""
     for text, offset, found in document.find(pattern):
         yield Hit(points, text, found.start() - offset, found.end() - offset, detail)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule, match_regex
 from mcpwatch.scan.rules.document import Document
 
-_MARKUP = re.compile(
+_MARKUP = Lazy(
     r"\[/?INST\]|<\|\s{0,4}/?(?:im_start|im_end|system|user|assistant|endoftext|begin_of_text|eot_id"
     r"|start_header_id)\b[^|]{0,20}\|>"
     r"|<</?SYS>>|<(?:start|end)_of_turn>|#{2,4}\s{0,4}(?:new\s{1,4})?(?:system\s{1,4})?instructions?\s{0,4}(?::|#{2,})"
@@ -17,7 +18,7 @@ _MARKUP = re.compile(
     r"|(?:^|\n)[ \t]{0,16}(?:system|assistant)[ \t]{0,4}:\s{1,4}(?:you|ignore|from|always|never|trust|bypass)",
     re.IGNORECASE,
 )
-_WEAK = re.compile(r"(?:^|[\n.!\]][ \t]{0,16})(?:SYSTEM|ASSISTANT|ADMIN|OVERRIDE)[ \t]{0,4}:\s{1,4}\w")
+_WEAK = Lazy(r"(?:^|[\n.!\]][ \t]{0,16})(?:SYSTEM|ASSISTANT|ADMIN|OVERRIDE)[ \t]{0,4}:\s{1,4}\w")
 
 
 def _check(document: Document) -> Iterator[Hit]:

@@ -23,4 +23,5 @@ RULE = Rule(
     category="execution",
     why="A tool runs its own code; text that makes the model run a shell line is a way round that.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -53,4 +53,5 @@ RULE = Rule(
         "the wild have in common."
     ),
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from mcpwatch.scan import normalise
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.tokens import BREAK, END, Tokens
 
 MAX_CHARACTERS = 100_000
@@ -236,7 +237,7 @@ class Document:
             position += len(text.plain) + len(_BETWEEN)
         return _BETWEEN.join([text.plain for text in self.texts])
 
-    def find(self, pattern: re.Pattern[str]) -> Iterator[tuple[Text, int, re.Match[str]]]:
+    def find(self, pattern: Lazy) -> Iterator[tuple[Text, int, re.Match[str]]]:
         """Matches of a regex over all texts: the text, where it begins in `prose`, the match (positions in
         `prose`).
         """

@@ -66,4 +66,5 @@ RULE = Rule(
     category="exfiltration",
     why="Data that leaves through a side door of a tool is the aim of most attacks.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -32,4 +32,5 @@ RULE = Rule(
     category="deception",
     why="What the model tells the user is its own; a tool that dictates it advertises, frightens or misleads.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

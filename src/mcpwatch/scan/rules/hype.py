@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Document
 from mcpwatch.scan.rules.tokens import LETTER
 
 # Points for one, two, three, four or more different words of praise.
 _POINTS = (0, 8, 24, 42, 52)
-_NAME = re.compile(
+_NAME = Lazy(
     r"^(?:the_)?(?:world_?s_)?(?:best|ultimate|premium|superior|greatest|perfect|elite|number_?one"
     r"|top_rated|revolutionary|unbeatable|supreme)"
     r"_(?!practice|effort|match|bid|ask|price|time|fit|seller|day)(?:[a-z0-9]+_?)+$|_(?:best|superior|ultimate)_tool$",
     re.IGNORECASE,
 )
-_STRONG_NAME = re.compile(
+_STRONG_NAME = Lazy(
     r"^(?:the_)?best_(?:tool|google|search|create|get|web|playwright|file|read|fetch|weather|maps?|send|[a-z]+_(?:tool|search|server))",
     re.IGNORECASE,
 )

@@ -43,4 +43,5 @@ RULE = Rule(
         "Advice about the order of calls within one server is normal; a claim on every tool and every request is not."
     ),
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

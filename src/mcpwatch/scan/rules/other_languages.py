@@ -5,15 +5,15 @@ For sentences that are not written in English (any letter beyond ASCII). The cla
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Document
 from mcpwatch.scan.rules.tokens import END, LETTER
 
 # Letters beyond ASCII: a dash, an arrow or an emoji does not make a sentence foreign.
-_FOREIGN = re.compile(r"[^\W\d_\x00-\x7f]")
+_FOREIGN = Lazy(r"[^\W\d_\x00-\x7f]")
 
 
 def _any(names: str) -> frozenset[str]:

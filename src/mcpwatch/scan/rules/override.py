@@ -37,4 +37,5 @@ RULE = Rule(
     category="injection",
     why="A tool has no say over the instructions a model was given.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

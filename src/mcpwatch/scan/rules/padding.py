@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Rule, match_regex
 
-_GAP = re.compile(r"\S[ \t\u00a0\u3000]{60,}[^\s|]|\S[ \t]*\n(?:[ \t]*\n){12,}[ \t]*\S")
+_GAP = Lazy(r"\S[ \t\u00a0\u3000]{60,}[^\s|]|\S[ \t]*\n(?:[ \t]*\n){12,}[ \t]*\S")
 
 RULE = Rule(
     id="padding",

@@ -29,4 +29,5 @@ RULE = Rule(
     category="deception",
     why="Attacks without trigger words still need a pretext. Half a signal: it counts beside an order.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Document, Text
 from mcpwatch.scan.rules.tokens import LETTER
@@ -24,10 +25,10 @@ _CLAIMS = (
     "|importante|sistema|oculto|secreto|wichtig|versteckt|caché|système|важно|система|скрыто|중요|비밀|시스템|重要"
     "|隐藏|秘密|系统|システム|指示|極秘"
 )
-_TAG = re.compile(
+_TAG = Lazy(
     rf"<\s{{0,4}}((?:[\w-]{{1,30}}[ _-])?(?:{_CLAIMS})(?:[ _-][\w-]{{1,30}}){{0,2}})\s{{0,4}}>", re.IGNORECASE
 )
-_BRACKET = re.compile(
+_BRACKET = Lazy(
     r"\[{1,3}\s*(?:(?:important|hidden|secret|system|internal|admin|override|critical|role|metadata"
     r"|emergency|configuration)[ _-]*){1,3}"
     r"(?:instructions?|directive|note|message|override|requirement|prompt|context|update|command)?\s*[:\]]",

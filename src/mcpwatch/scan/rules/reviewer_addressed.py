@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Phrase, Rule, match_phrases
 from mcpwatch.scan.rules.document import Document
 
@@ -19,7 +20,7 @@ _TABLE = (
     Phrase("THIS .1 TOOL .4 BE .4 BENIGN .4 WITH|AND|OF .3 REVIEWER|SAFETY|BENIGN", 40, "vouches for itself"),
     Phrase("THIS .1 TOOL .4 SAFETY .2 BENIGN", 34, "vouches for itself"),
 )
-_FORGED = re.compile(
+_FORGED = Lazy(
     r"[\"']?\b(?:verdict|risk|score|severity|malicious|is_malicious|classification|threat_level"
     r"|risk_score)\b[\"']?\s*[:=]\s*"
     r"[\"']?(?:0(?:\.0+)?\b(?!\.\d)|safe\b|benign\b|allow\b|none\b|false\b|low\b)",
@@ -43,4 +44,5 @@ RULE = Rule(
     category="reviewer_addressed",
     why="A definition is written for the client's model; text for whoever audits it wants to decide the audit.",
     check=_check,
+    phrases=_TABLE,
 )

@@ -18,4 +18,5 @@ RULE = Rule(
     category="injection",
     why="A description that recasts the reader is an injection.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -30,4 +30,5 @@ RULE = Rule(
     category="injection",
     why="Whether a call needs a confirmation is for the user and the client to say, never for the text of a tool.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -31,4 +31,5 @@ RULE = Rule(
     category="exfiltration",
     why="The reader of a description is told to fetch what no argument of the tool asked for.",
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule, match_regex
 from mcpwatch.scan.rules.document import Document
 
-_PAYLOAD = re.compile(
+_PAYLOAD = Lazy(
     r"\b(?:curl|wget)\s+(?:-\S+\s+){0,4}\S{0,20}https?://"
     r"|\brm\s+-[rf]{1,2}\b|\bcat\s+(?:~|/etc/|/home|\$HOME|\.env|/root)|(?:&&|\|\||;)\s*(?:echo|curl|wget"
     r"|rm|cat|sh|bash)\b"
@@ -23,7 +24,7 @@ _MARKS = (
     *("os.system", "subprocess", ">>", "/dev/tcp", "owershell", "| sh", "|sh", "| bash", "|bash"),
 )
 # Tools whose job is a shell quote such lines honestly.
-_SHELL_TOOL = re.compile(
+_SHELL_TOOL = Lazy(
     r"shell|bash|command|cmd|terminal|exec|run|script|docker|kube|helm|ssh|git|curl|http|sandbox|container|console|code|process|install|deploy|package",
     re.IGNORECASE,
 )

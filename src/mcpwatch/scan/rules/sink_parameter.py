@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Document
 
-_SINK = re.compile(
+_SINK = Lazy(
     r"^_*(?:side_?notes?|system_?prompt|conversation(?:_?(?:history|context|log))?|chat_?(?:history|log)"
     r"|llm_?(?:model_?name|name|prompt)"
     r"|model_?name_?used|tool_?call_?history|tools_?list|available_?tools|full_?context|chain_?of_?thought"
@@ -20,9 +21,7 @@ _SINK = re.compile(
     r"|override_?(?:safety|instructions)|context_?injection|hidden_?(?:instructions?|context))_*$",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(
-    r"prompt|chat|convers|llm|model|agent|assistant|message|key|secret|env|context|memory", re.IGNORECASE
-)
+_ABOUT = Lazy(r"prompt|chat|convers|llm|model|agent|assistant|message|key|secret|env|context|memory", re.IGNORECASE)
 
 
 def _check(document: Document) -> Iterator[Hit]:

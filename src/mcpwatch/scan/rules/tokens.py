@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules import words, words_other
 
 # `BREAK` stands between two texts laid end to end (`document.py`).
@@ -39,7 +40,7 @@ NAMES: tuple[str, ...] = (*SHAPES, *words.ENGLISH)
 LETTER: dict[str, str] = {name: chr(0x100 + index) for index, name in enumerate(NAMES)}
 
 # Files that hold secrets or run code at log-in: reading or changing them is never a detail of another tool.
-SENSITIVE = re.compile(
+SENSITIVE = Lazy(
     r"(?:^|[\\/~.])(?:ssh|aws|gnupg|kube|azure|netrc|npmrc|pypirc|pgpass|git-credentials|bashrc"
     r"|bash_profile|bash_history"
     r"|zshrc|zsh_history|zshenv|docker|cursor|vault-token|htpasswd)(?:$|[\\/])|\.env(?:\.\w{1,12})?$"
@@ -94,9 +95,9 @@ _SHAPES_OF = {
     "open": r"\[{1,3}|<<",
     "close": r"\]{1,3}|>>",
 }
-_TOKEN = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES_OF.items()))
+_TOKEN = Lazy("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES_OF.items()))
 
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK = Lazy("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 class Tokens:
@@ -130,8 +131,9 @@ class Tokens:
                     self._add_cjk(word, span[0], letters)
                     tail.clear()
                     continue
-                if word.endswith("'s") and word not in vocabulary:
-                    word = word[:-2]
+                if "'" in word and word not in vocabulary:
+                    # "user's", and the elided French "n'informe".
+                    word = word[:-2] if word.endswith("'s") else word.partition("'")[2]
                 if tail and (joined := self._join(tail, word, starts, longest)):
                     name, back = joined
                     del letters[-back:]

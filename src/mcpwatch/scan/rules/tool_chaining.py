@@ -64,4 +64,5 @@ RULE = Rule(
         "message it adds up."
     ),
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

@@ -38,4 +38,5 @@ RULE = Rule(
         "scare and an order weighs."
     ),
     check=phrases(_TABLE),
+    phrases=_TABLE,
 )

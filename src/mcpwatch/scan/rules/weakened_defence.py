@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Document
 
-_WEAK = re.compile(
+_WEAK = Lazy(
     r"\b0\.0\.0\.0(?:/0)?\b|\bNOPASSWD\b|--privileged\b|\bsudoers\b|\bworld[- ](?:readable"
     r"|writ(?:e)?able)\b|\bchmod\s+(?:-R\s+)?0?[67]{3}\b"
     r"|\bPermitRootLogin\b|\bauthorized_keys\b|--no-verify\b|\bbind_address\b|\bhost root\b"
@@ -19,12 +20,12 @@ _WEAK = re.compile(
     r"|\bpre-commit hook\b|\bcrontab\b|\bLD_PRELOAD\b",
     re.IGNORECASE,
 )
-_ORDER = re.compile(
+_ORDER = Lazy(
     r"\b(?:must|always|should|has to|have to|need to|before|prior to|whenever|first|every time"
     r"|add|open|set|make|start)\b",
     re.IGNORECASE,
 )
-_TOPIC = re.compile(
+_TOPIC = Lazy(
     r"network|port|firewall|docker|container|kube|ssh|chmod|permission"
     r"|hook|git|cron|security|group|server|bind|host|scan|nmap",
     re.IGNORECASE,

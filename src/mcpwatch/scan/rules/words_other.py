@@ -28,7 +28,7 @@ LATIN: dict[str, str] = {
     ),
     "ALWAYS": "siempre toujours immer stets sempre jedes|cada vez|chaque fois|jedes mal",
     "NOT": (
-        "niet nooit nigdy söyleme belirtme jangan nie nunca jamás ne jamais pas nicht niemals kein "
+        "niet nooit nigdy söyleme belirtme jangan nie nunca jamás ne jamais pas nicht nichts niemals kein "
         "keine não non "
         "mai|no debes|sin que|ohne dass"
     ),
@@ -67,6 +67,13 @@ LATIN: dict[str, str] = {
         "importo konto cuenta"
     ),
     "REGARDLESS": ("egal independientemente indipendentemente|unabhängig von|quel que soit|sin importar|no importa"),
+    "TELL": (
+        "informar informe informes digas decir dile mencionar menciones mencione revelar "
+        "reveles mentionner mentionnez "
+        "informer informez dites révéler révélez erwähnen erwähne informieren informiere mitteilen sagen sage "
+        "informare menzionare rivelare diga avise dirlo vertel vertellen mów informuj söyle bildirme beritahu"
+        "|se lo digas"
+    ),
     "THIS": "esta este esto cette ceci diese dieses questo questa",
     "TOOL": (
         "herramienta herramientas outil outils werkzeug werkzeuge ferramenta ferramentas strumento strumenti "
@@ -122,11 +129,7 @@ STEMS: dict[str, str] = {
     "SEND": "отправ пересла пошли перешли передай переда",
     "PUT": "включи добав вставь вставить передав",
     "SET": "замени измени",
-    "TELL": (
-        "vertel vertellen mów informuj söyle bildirme beritahu dirlo informe сообща сообщи упомина "
-        "упомян говори "
-        "расскаж раскрыва уведомл информир"
-    ),
+    "TELL": ("сообща сообщи упомина упомян говори расскаж раскрыва уведомл информир"),
     "TOOL": "инструмент функци",
     "OTHER": "други",
     "ANY": "любой любых любым всеми всех",
