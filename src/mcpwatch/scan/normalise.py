@@ -182,6 +182,8 @@ def original_span(original: str, start: int, end: int) -> tuple[int, int]:
     """The span of `original` that `plain(original)[start:end]` came from (approximate where NFKC recombines)."""
     if original.isascii() and "\x1b" not in original:
         return start, min(end, len(original))
+    if len(plain(original)) == len(original) and not _ANY_INVISIBLE.search(original):
+        return start, min(end, len(original))
     position = 0
     first = 0
     index = 0

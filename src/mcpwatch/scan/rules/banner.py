@@ -18,9 +18,7 @@ _WHAT = (
     "|enhancement|optimi[sz]ation|escalation|check|validation|verification|announcement|dev note|note|mode|command"
     "|upgrade|patch|migration|rule|order|procedure|mandate"
 )
-_BANNER = Lazy(
-    rf"\b((?:(?:{_WHO})[ _-]+){{1,3}}(?:{_WHAT})(?:[ _-](?:{_WHAT}|available|required))?)\s*:", re.IGNORECASE
-)
+_BANNER = Lazy(rf"\b((?:(?:{_WHO})[ _-]+){{1,3}}(?:{_WHAT})(?:[ _-](?:{_WHAT}|available|required))?):", re.IGNORECASE)
 # Honest documentation has these, in capitals too.
 _NOTE = Lazy(
     r"(?:privacy|security|safety|performance|critical|urgent)[ _-]+(?:notes?|notice)$|(?:rule|mode|command)$",
@@ -31,11 +29,52 @@ _NOTE = Lazy(
 _SHOUT = Lazy(r"(?<=[.!?] )((?:[A-Z]{3,}[ _-]){1,4}[A-Z]{4,}):")
 
 
+# The last words of a banner: without one of them before a colon there is no need for the slow look.
+_ENDS = tuple(
+    f"{word}:"
+    for word in [
+        "update",
+        "protocol",
+        "requirement",
+        "override",
+        "directive",
+        "maintenance",
+        "instruction",
+        "policy",
+        "notice",
+        "alert",
+        "bulletin",
+        "advisory",
+        "enhancement",
+        "optimization",
+        "optimisation",
+        "escalation",
+        "check",
+        "validation",
+        "verification",
+        "announcement",
+        "note",
+        "mode",
+        "command",
+        "upgrade",
+        "patch",
+        "migration",
+        "rule",
+        "order",
+        "procedure",
+        "mandate",
+        "available",
+        "required",
+    ]
+)
+
+
 def _check(document: Document) -> Iterator[Hit]:
+    banners = any(end in document.lowered for end in _ENDS)
     for text in document.texts:
         if ":" not in text.plain:
             continue
-        if found := _BANNER.search(text.plain):
+        if banners and (found := _BANNER.search(text.plain)):
             claim = found.group(1)
             loud = claim.isupper() and not _NOTE.search(claim)
             yield Hit(30 if loud else 8, text, *found.span(1), "announces itself as an official notice")

@@ -138,6 +138,7 @@ class Document:
         self.present = frozenset(self.classes)
         self._prose_offsets: list[int] = []
         self.prose = self._join_prose()
+        self.lowered = self.prose.lower()
 
     def _read(self, definition: Any) -> None:
         seen: set[str] = set()

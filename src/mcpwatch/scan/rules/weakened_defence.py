@@ -32,17 +32,33 @@ _TOPIC = Lazy(
 )
 
 
+# One of these occurs in every match: a quick look before the slow one.
+_MARKS = (
+    *(
+        "0.0.0.0",
+        "nopasswd",
+        "--",
+        "sudoers",
+        "world",
+        "chmod",
+        "rootlogin",
+        "authorized_keys",
+        "bind_address",
+        "host root",
+    ),
+    *("disable", "rejectunauthorized", "pre-commit", "crontab", "ld_preload"),
+)
+
+
 def _check(document: Document) -> Iterator[Hit]:
-    for text in document.texts:
-        if found := _WEAK.search(text.plain):
-            near = text.plain[max(0, found.start() - 120) : found.end() + 40]
-            points = 30 if _ORDER.search(near) else 8
-            yield Hit(
-                points / 2 if _TOPIC.search(document.name) else points,
-                text,
-                *found.span(),
-                "weakens a defence of the machine",
-            )
+    if not any(mark in document.lowered for mark in _MARKS):
+        return
+    for text, offset, found in document.find(_WEAK):
+        start, end = found.start() - offset, found.end() - offset
+        points = 30 if _ORDER.search(text.plain, max(0, start - 120), end + 40) else 8
+        if _TOPIC.search(document.name):
+            points //= 2
+        yield Hit(points, text, start, end, "weakens a defence of the machine")
 
 
 RULE = Rule(
