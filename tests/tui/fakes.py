@@ -87,6 +87,8 @@ class FakeSource:
     def lock_now(
         self, code: str = "calls", reason: str = "31 calls in the last minute, limit 30", **more: object
     ) -> None:
+        if code == "calls":
+            self.used[Dimension.CALLS] = 30
         lock = Lock(locked=True, code=code, reason=reason, by="mcpwatch", since_utc=NOW - 11 * SECOND, refused=4)
         self.set_policy(lock=msgspec.structs.replace(lock, **more))
 

@@ -23,6 +23,14 @@ FAILURES = (
     ("the disk is full", "protected calls are refused; the rest is relayed with a warning"),
     ("a guard is killed", "its server ends with it; nothing charged is lost"),
 )
+FLAGS = (
+    ("raw!", "hidden or control characters in a name, spelled out"),
+    ("free", "exempt: neither counted nor refused"),
+    ("Δ", "its definition changed after approval"),
+    ("pin", "approved as it is"),
+    ("would lock", "armed, this call would have locked"),
+    ("unlisted", "called without being on the server's list"),
+)
 _LEVELS = {
     "danger": "action required: hidden from the model, its calls refused, until you approve it",
     "caution": "action recommended: passes, flagged (held in strict mode)",
@@ -60,6 +68,9 @@ def help_lines(policy: Policy, width: int, *, ascii: bool = False) -> list[Line]
         said = wrap(_LEVELS[level.name], width - 17)
         lines.append([(f"  {mark.gutter}{level.mark} {mark.word:<11}", mark.style), (said[0], "fg")])
         lines += [[(" " * 16 + part, "fg")] for part in said[1:]]
+    lines += title("Flags")
+    for flag, means in FLAGS:
+        lines += [[("  ", "fg"), (fit(flag, 11), "caution"), (part, "fg")] for part in wrap(means, width - 13)[:1]]
     lines += title("Filter")
     known = " ".join(f"{key}:" for key in filters.KEYS)
     for text, style in (

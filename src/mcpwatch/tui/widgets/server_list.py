@@ -24,7 +24,8 @@ class ServerList(LineList[ServerLine]):
         if not row.key:
             return [(" ∗ ", "dim"), (fit(row.name, width - 8), "bold"), (count, "dim")]
         mark = MARKS[row.level]
-        client = row.client if row.live else "not running"
+        # The first part of "claude-code" says enough in so narrow a column.
+        client = row.client.split("-")[0] if row.live else "ended"
         names = width - 8
         name = min(max(len(row.name), 10), names)
         rest = names - name - 1
