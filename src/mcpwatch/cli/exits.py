@@ -8,6 +8,7 @@ USAGE = 2
 DENIED = 3
 LOCKED = 4
 STATE = 5
+FOUND = 6
 INTERRUPTED = 130
 PIPE = 141
 
@@ -18,6 +19,7 @@ MEANING = {
     DENIED: "not allowed: a password, or a terminal to type it at, is missing",
     LOCKED: "locked (status --exit-code)",
     STATE: "the state file cannot be used",
+    FOUND: "a definition is as bad as --fail-on says, or could not be judged (scan)",
     INTERRUPTED: "interrupted (Ctrl-C)",
     PIPE: "whoever read the output went away",
 }

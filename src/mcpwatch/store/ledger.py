@@ -124,8 +124,12 @@ class Ledger:
 
     def throttle(self) -> tuple[int, int]:
         """(failed attempts in a row, nanoseconds until the next attempt is taken)."""
-        failures, until = self._read(lambda db: db.execute("SELECT failures, blocked_until_at FROM state").fetchone())
-        return failures, max(0, until - self.clock.now())
+
+        def read(db: sqlite3.Connection) -> tuple[int, int]:
+            failures, until = db.execute("SELECT failures, blocked_until_at FROM state").fetchone()
+            return failures, max(0, until - self.clock.now())
+
+        return self._read(read)
 
     def calls_since(
         self, rev: int, limit: int = 500, *, server: str | None = None, tool: str | None = None
@@ -185,7 +189,7 @@ class Ledger:
         return self._read(scans.read_inventory)
 
     def judged(self, server: str | None = None, *, gone: bool = False) -> list[scans.Judged]:
-        """Every verdict on what is listed (`gone`: or was), the worst text first."""
+        """Everything listed (`gone`: or once listed) with each verdict on it, the worst text first."""
         return self._read(lambda db: scans.read_judged(db, server, gone=gone))
 
     def knows_command(self, fingerprint: str) -> bool:

@@ -83,8 +83,10 @@ class Reader:
 
     async def throttle(self) -> tuple[int, int]:
         """(failed attempts in a row, nanoseconds until the next attempt is taken)."""
-        failures, until = (await self._rows("SELECT failures, blocked_until_at FROM state"))[0]
-        return failures, max(0, until - self._clock.now())
+        rows = await self._rows("SELECT failures, blocked_until_at FROM state")
+        with translated(self.path):
+            failures, until = rows[0]
+            return failures, max(0, until - self._clock.now())
 
     async def calls_since(self, rev: int, limit: int = 500) -> list[CallRow]:
         """Calls written after `rev`, oldest first."""
@@ -129,7 +131,7 @@ class Reader:
         return found
 
     async def judged(self, server: str | None = None, *, gone: bool = False) -> list[scans.Judged]:
-        """Every verdict on what is listed (`gone`: or was), the worst text first."""
+        """Everything listed (`gone`: or once listed) with each verdict on it, the worst text first."""
         found: list[scans.Judged] = await self._snapshot(lambda db: scans.read_judged(db, server, gone=gone))
         return found
 

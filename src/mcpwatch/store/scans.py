@@ -64,7 +64,7 @@ class ScanProgress(msgspec.Struct, frozen=True):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """One text on (or once on) a list, with one verdict on it."""
+    """One text on (or once on) a list, with one verdict on it; None when nobody has judged it."""
 
     server: str
     kind: str
@@ -72,7 +72,7 @@ class Judged(msgspec.Struct, frozen=True):
     fingerprint: str
     listed: bool
     decision: str  # "" | approved | blocked
-    verdict: Verdict
+    verdict: Verdict | None
 
 
 # -- reads ---------------------------------------------------------------------------------------------
@@ -159,11 +159,11 @@ def read_inventory(db: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
 
 
 def read_judged(db: sqlite3.Connection, server: str | None = None, *, gone: bool = False) -> list[Judged]:
-    """Every verdict on what is listed (`gone`: or was), the worst first; local before remote of one text."""
+    """Everything listed (`gone`: or once listed) with each verdict on it: worst text first, local before remote."""
     columns = ", ".join(f"v.{column}" for column in VERDICT_COLUMNS.split(", "))
     rows = db.execute(
         f"SELECT l.server, l.kind, l.name, l.fingerprint, l.gone_utc IS NULL, coalesce(r.decision, ''), {columns}"
-        " FROM listings l JOIN verdicts v ON v.fingerprint = l.fingerprint AND v.server = l.server"
+        " FROM listings l LEFT JOIN verdicts v ON v.fingerprint = l.fingerprint AND v.server = l.server"
         " LEFT JOIN reviews r ON r.server = l.server AND r.kind = l.kind AND r.name = l.name"
         "  AND r.fingerprint = l.fingerprint"
         " WHERE (:server IS NULL OR l.server = :server) AND (:gone OR l.gone_utc IS NULL)"
@@ -171,7 +171,10 @@ def read_judged(db: sqlite3.Connection, server: str | None = None, *, gone: bool
         " l.server, l.kind, l.name, l.fingerprint, v.producer",
         {"server": server, "gone": gone},
     ).fetchall()
-    return [Judged(s, k, n, f, bool(listed), d, Verdict(*verdict)) for s, k, n, f, listed, d, *verdict in rows]
+    return [
+        Judged(s, k, n, f, bool(listed), d, Verdict(*verdict) if verdict[0] else None)
+        for s, k, n, f, listed, d, *verdict in rows
+    ]
 
 
 def knows_command(db: sqlite3.Connection, fingerprint: str) -> bool:

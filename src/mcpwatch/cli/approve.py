@@ -1,0 +1,185 @@
+"""`mcpwatch approve` and `unapprove`: let exactly one text of a definition pass, after it was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from mcpwatch.cli import ask, exits, report
+from mcpwatch.cli.change import BY, ask_password, changing, with_password
+from mcpwatch.cli.output import local, print_line, safe
+from mcpwatch.guard import approval
+from mcpwatch.guard.lock import Denied
+from mcpwatch.protocol.diff import field_changes
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.levels import DANGER
+from mcpwatch.store.records import SeenText
+
+KINDS = ("tool", "prompt", "resource", "template", "instructions")
+_SHOWN = 4000  # characters of one field
+
+reference = click.argument("reference", metavar="SERVER/NAME", required=False)
+fingerprint_argument = click.argument("fingerprint", required=False)
+kind_option = click.option(
+    "--kind", type=click.Choice(KINDS), default="tool", show_default=True, help="What is listed under that name."
+)
+
+
+@click.command(
+    "approve",
+    epilog="\b\nExamples:\n  mcpwatch approve calendar/add_event\n  mcpwatch approve --server notes --all\n"
+    "  mcpwatch approve calendar/ --kind instructions",
+)
+@reference
+@fingerprint_argument
+@kind_option
+@click.option("--server", help="With --all: the server.")
+@click.option("--all", "everything", is_flag=True, help="Everything the server lists and that is not dangerous.")
+@click.option("--yes", "-y", is_flag=True, help="Do not show and ask; only with a FINGERPRINT.")
+def approve(
+    reference: str | None, fingerprint: str | None, kind: str, server: str | None, everything: bool, yes: bool
+) -> None:
+    """Shows the text, what was found in it, and how it differs from the one approved before; then asks. An approval
+    is for that text alone: the next change is looked at anew. What is held asks for the password."""
+    if everything:
+        if server is None or reference is not None:
+            raise click.UsageError("--all goes with --server NAME, and with nothing else")
+        with changing() as ledger:
+            _approve_server(ledger, server)
+        return
+    name = split(reference, kind, server)
+    with changing() as ledger:
+        text = find(ledger, *name, fingerprint)
+        if not yes:
+            show(ledger, *name, text)
+            confirmed("Approve exactly this text?")
+        elif fingerprint is None:
+            raise click.UsageError("--yes goes with the FINGERPRINT of what was seen before")
+        with_password(ledger, lambda secret: approval.approve(ledger, *name, text.fingerprint, secret, by=BY))
+    print_line(f"Approved: {title(*name)}, text {text.fingerprint[:12]}.")
+
+
+@click.command("unapprove", epilog="Example: mcpwatch unapprove calendar/add_event")
+@reference
+@fingerprint_argument
+@kind_option
+def unapprove(reference: str | None, fingerprint: str | None, kind: str) -> None:
+    """Asks for nothing: the definition is judged by its score again."""
+    take_back(reference, fingerprint, kind, "approved")
+
+
+def take_back(reference: str | None, fingerprint: str | None, kind: str, decision: str) -> None:
+    """Undo a decision about one text; about every text of the name that has it, when none is named."""
+    name = split(reference, kind)
+    with changing() as ledger:
+        found = [text for text in ledger.texts(*name) if text.decision == decision]
+        if fingerprint is not None:
+            found = [text for text in found if text.fingerprint.startswith(fingerprint.lower())]
+        if not found:
+            raise exits.Failure(f"{title(*name)}: no text of it is {decision}")
+        secret: str | None = None
+        for text in found:
+            try:
+                approval.take_back(ledger, *name, text.fingerprint, secret, by=BY)
+            except Denied as error:
+                if error.code != "password-required" or secret is not None:
+                    raise
+                secret = ask_password(ledger)
+                approval.take_back(ledger, *name, text.fingerprint, secret, by=BY)
+            print_line(f"No longer {decision}: {title(*name)}, text {text.fingerprint[:12]}.")
+
+
+def split(reference: str | None, kind: str, server: str | None = None) -> tuple[str, str, str]:
+    """(server, kind, name) of `SERVER/NAME`; instructions have no name."""
+    if reference is None or server is not None:
+        raise click.UsageError("which one? SERVER/NAME")
+    server, _, name = reference.partition("/")
+    if not server or (not name and kind != "instructions"):
+        raise click.UsageError(f"{reference!r} is not SERVER/NAME")
+    return server, kind, "" if kind == "instructions" else name
+
+
+def title(server: str, kind: str, name: str) -> str:
+    """As it is shown."""
+    return safe(report.Row(server, kind, name, "", "").title, limit=200, lines="show")
+
+
+def find(ledger: Ledger, server: str, kind: str, name: str, fingerprint: str | None) -> SeenText:
+    """The text of that name that is listed, or the one whose fingerprint begins so. Raises Failure."""
+    texts = ledger.texts(server, kind, name)
+    shown = title(server, kind, name)
+    if not texts:
+        raise exits.Failure(f"{shown} was never listed; `mcpwatch findings --all` says what is")
+    if fingerprint is not None:
+        found = [text for text in texts if text.fingerprint.startswith(fingerprint.lower())]
+        if len(fingerprint) < 6 or len(found) != 1:
+            raise exits.Failure(f"{shown}: {len(found)} texts begin with {fingerprint!r} (6 digits or more)")
+        return found[0]
+    listed = [text for text in texts if text.gone_utc is None]
+    if len(listed) > 1:
+        choices = ", ".join(text.fingerprint[:12] for text in listed)
+        raise exits.Failure(f"{shown} is listed {len(listed)} times: say which text ({choices})")
+    return listed[0] if listed else texts[-1]
+
+
+def show(ledger: Ledger, server: str, kind: str, name: str, text: SeenText) -> None:
+    """The verdicts on a text, its evidence, and how it differs from the one approved or seen before it."""
+    rows = [r for r in report.rows_of(ledger.judged(server, gone=True)) if r.fingerprint == text.fingerprint]
+    report.print_rows([row for row in rows if (row.kind, row.name) == (kind, name)], quiet_safe=False)
+    before = _before(ledger.texts(server, kind, name), text)
+    if before is not None:
+        word = "approved" if before.decision == "approved" else "seen"
+        print_line(f"  Changed since the text {before.fingerprint[:12]} {word} {local(before.first_utc)}:")
+    for change in field_changes(before.json if before else "{}", text.json):
+        if before is None and not change.path:
+            continue
+        print_line(f"    {safe(change.path, limit=200, lines='show') or '(whole)'}")
+        for sign, value, colour in (("-", change.old, "red"), ("+", change.new, "green")):
+            for line in safe(value, limit=_SHOWN, lines="keep").split("\n") if value is not None else ():
+                print_line(click.style(f"      {sign} {line}", fg=colour))
+
+
+def _before(texts: Sequence[SeenText], text: SeenText) -> SeenText | None:
+    """The newest other text that was approved, else the newest other one seen before it."""
+    others = [other for other in texts if other.fingerprint != text.fingerprint]
+    approved = [other for other in others if other.decision == "approved"]
+    if approved:
+        return max(approved, key=lambda other: other.decided_utc or 0)
+    return max(
+        (other for other in others if other.first_utc <= text.first_utc), key=lambda o: o.last_utc, default=None
+    )
+
+
+def confirmed(question: str) -> None:
+    """Ends the command unless a person at the terminal says yes."""
+    if ask.word(f"{question} [y/N] ").casefold() not in ("y", "yes"):
+        raise exits.Failure("nothing was changed", exits.DENIED)
+
+
+def _approve_server(ledger: Ledger, server: str) -> None:
+    """Everything a server lists but what is dangerous, or decided about already."""
+    rows = report.rows_of(ledger.judged(server))
+    if not rows:
+        raise exits.Failure(f"{safe(server)}: nothing is listed")
+    open_rows = [row for row in rows if row.level is not DANGER and not row.decision]
+    rest = [row for row in rows if row not in open_rows]
+    print_line(f"{safe(server)} lists {report.summary(rows)}.")
+    report.print_rows(rows, quiet_safe=False)
+    for row in rest:
+        why = row.decision or "dangerous: approve it by itself, after reading it"
+        print_line(f"  Left as it is: {safe(row.title, limit=200, lines='show')} ({why})")
+    if not open_rows:
+        raise exits.Failure("nothing is left to approve")
+    confirmed(f"Approve these {len(open_rows)} texts of {safe(server)}?")
+    secret: str | None = None
+    for row in open_rows:
+        name = (row.server, row.kind, row.name, row.fingerprint)
+        try:
+            approval.approve(ledger, *name, secret, by=BY)
+        except Denied as error:
+            if error.code != "password-required" or secret is not None:
+                raise
+            secret = ask_password(ledger)
+            approval.approve(ledger, *name, secret, by=BY)
+    print_line(f"Approved: {len(open_rows)} definitions of {safe(server)}.")
