@@ -198,9 +198,15 @@ class Breaker:
         undo = self._undoing(tx)
         while self._owed:
             call = self._owed.popleft()
-            first = not call.charged
-            undo(call, True)
             self._measure(call)
+            if (
+                call.charged
+                and call.tokens_in + call.tokens_out <= call.charged_tokens
+                and call.cost <= call.charged_cost
+            ):
+                continue  # owed twice: its answer came before it was settled
+            first = observing and not call.charged
+            undo(call, True)
             due = _take_due(call)
             scopes = self._scopes(call.tool)
             total = sums.get(scopes) or sums.setdefault(scopes, [0, 0, 0])
@@ -212,8 +218,11 @@ class Breaker:
                     if key not in used:
                         used[key] = tx.used(limit, policy.epoch_at)
                     used[key] += due[position]
-                if first:
-                    self._mark_would_lock(tx, call, used)
+                    if first and breach(limit, used[key]):
+                        first = False
+                        self._mark_would_lock(tx, call, limit, used[key])
+                    elif first:
+                        self._would_lock.discard(key)
         for scopes, (calls, tokens, cost) in sums.items():
             if calls or tokens or cost:
                 tx.charge(scopes, calls=calls, tokens=tokens, cost=cost)
@@ -234,16 +243,12 @@ class Breaker:
         tx.on_rollback.append(restore)
         return remember
 
-    def _mark_would_lock(self, tx: Transaction, call: Call, used: dict[str, int]) -> None:
-        for key, _, limit in self._limits(call.tool):
-            if not breach(limit, used[key]):
-                self._would_lock.discard(key)
-                continue
-            call.flags = ",".join(filter(None, (call.flags, f"would-lock:{key}")))
-            if key not in self._would_lock:
-                self._would_lock.add(key)
-                tx.audit(BY, "would-lock", f"{describe(limit, used[key])} ({self._server}/{call.tool})")
-            return
+    def _mark_would_lock(self, tx: Transaction, call: Call, limit: Limit, used: int) -> None:
+        key = limit.key
+        call.flags = f"{call.flags},would-lock:{key}" if call.flags else f"would-lock:{key}"
+        if key not in self._would_lock:
+            self._would_lock.add(key)
+            tx.audit(BY, "would-lock", f"{describe(limit, used)} ({self._server}/{call.tool})")
 
 
 def _keep(cache: dict[str, T], tool: str, value: T) -> None:
@@ -254,8 +259,10 @@ def _keep(cache: dict[str, T], tool: str, value: T) -> None:
 
 def _take_due(call: Call) -> tuple[int, int, int]:
     """What the call has used beyond what was charged for it, now charged. A charge is never reduced."""
-    tokens = max(0, call.tokens_in + call.tokens_out - call.charged_tokens)
-    cost = max(0, call.cost - call.charged_cost)
+    tokens = call.tokens_in + call.tokens_out - call.charged_tokens
+    tokens = tokens if tokens > 0 else 0
+    cost = call.cost - call.charged_cost
+    cost = cost if cost > 0 else 0
     calls = 0 if call.charged or "retry" in call.flags else 1
     call.charged = True
     call.charged_tokens += tokens

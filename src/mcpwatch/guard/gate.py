@@ -29,7 +29,7 @@ OPEN_DEADLINE_S = 10.0  # a first gated call waits this long for the state file
 HELLO_DEADLINE_S = 0.2  # a server's hello waits no longer for the state file; the rules need none
 IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
-KEPT_BYTES = 8192  # of a body while it waits to be recorded; longer ones are measured at once and cut
+KEPT_BYTES = 4096  # of a body while it waits to be recorded; longer ones are measured at once and cut
 
 
 class Gate:
@@ -320,8 +320,9 @@ class Gate:
 
     def _measure(self, call: Call) -> None:
         """Fill in tokens and cost of what is known so far. The relay and the recorder may both be at one call."""
-        with self._measuring:
-            self._measure_alone(call)
+        if call.priced < (2 if call.result else 1):
+            with self._measuring:
+                self._measure_alone(call)
 
     def _measure_alone(self, call: Call) -> None:
         retry = "retry" in call.flags
@@ -332,6 +333,7 @@ class Gate:
             call.measured = True
             call.tokens_out = estimate_content(call.result).tokens
         call.cost = self._prices.cost(self._server, call.tool, call.tokens_in, call.tokens_out, 0 if retry else 1)
+        call.priced = 2 if call.measured else 1
 
     def _cut(self, call: Call) -> None:
         """Long bodies are measured now and cut, so that what waits for the disk stays small."""

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from mcpwatch.store.retention import EVERY_NS, Retention
 from mcpwatch.store.transaction import Transaction
 
 GATHER_S = 0.01  # a batch waits this long for company
-QUEUE_MOST = 4096  # calls waiting to be written; beyond it a relay waits for the disk
+QUEUE_MOST = 32_768  # begins and ends waiting to be written; beyond it a relay waits for the disk
+BYTES_MOST = 16 << 20  # likewise, of their bodies
+FLOOD = 4096  # with more than this waiting, bodies are no longer quoted: figures before previews
 RETRY_S = 1.0  # between tries while the state file cannot be written
-CHUNK = 64  # rows to a transaction: an armed gate waits for at most one
+CHUNK = 64  # rows to an INSERT
+BATCH = 256  # rows to a transaction: an armed gate waits for at most one
 _COLUMNS = 22
 _ROW = "(" + ",".join("?" * _COLUMNS) + ")"
 _INSERT_CHUNK = "INSERT OR REPLACE INTO calls VALUES " + ",".join([_ROW] * CHUNK)
@@ -66,6 +70,8 @@ class Recorder:
         self._room.set()
         self._awake = False
         self._stop = threading.Event()
+        self._waiting_bytes = 0
+        self._flooded = False
         self._unwritten: dict[int, tuple[Call, bool]] = {}
         self._identity: dict[str, str] = {}
         self._written_identity: dict[str, str] = {}
@@ -86,11 +92,17 @@ class Recorder:
     def put(self, call: Call, *, done: bool) -> None:
         """Hand over a call: when it begins, and once when it is done; again when something came after that."""
         self._queue.append((call, done))
-        self.nudge()
-        if len(self._queue) > QUEUE_MOST:
+        if not self._awake:
+            self.nudge()
+        if done:
+            self._waiting_bytes += len(call.arguments) + len(call.result)
+        if self._full():
             self._room.clear()
-            if len(self._queue) > QUEUE_MOST:  # still: else nobody may be left to make room
+            if self._full():  # still: else nobody may be left to make room
                 self._room.wait(RETRY_S)
+
+    def _full(self) -> bool:
+        return len(self._queue) > QUEUE_MOST or self._waiting_bytes > BYTES_MOST
 
     def nudge(self) -> None:
         """Something is to be written."""
@@ -151,12 +163,17 @@ class Recorder:
         try:
             ledger = self._open()
             while True:
-                while len(self._unwritten) < CHUNK and self._queue:
+                self._flooded = len(self._queue) > FLOOD
+                while len(self._unwritten) < BATCH and self._queue:
                     call, done = self._queue.popleft()
+                    if done:
+                        self._waiting_bytes -= len(call.arguments) + len(call.result)
                     self._unwritten[call.n] = call, done or self._unwritten.get(call.n, (call, False))[1]
                 self._write(ledger, last=last and not self._queue)
                 self._unwritten.clear()
-                if len(self._queue) <= QUEUE_MOST // 2:
+                if not self._queue:
+                    self._waiting_bytes = 0  # two threads add to it: a lost sum is forgotten here
+                if not self._full():
                     self._room.set()
                 if not self._queue:
                     break
@@ -212,10 +229,10 @@ class Recorder:
             rev = db.execute("UPDATE state SET rev = rev + ? RETURNING rev", (len(batch),)).fetchone()[0]
             # Each row has a rev of its own, so that a reader may stop after any row and go on from there.
             rows = [self._row(call, session, rev - len(batch) + i) for i, call in enumerate(batch, 1)]
-            if len(rows) == CHUNK:
-                db.execute(_INSERT_CHUNK, [value for row in rows for value in row])
-            else:
-                db.executemany(_INSERT_ONE, rows)
+            whole = len(rows) // CHUNK * CHUNK
+            for start in range(0, whole, CHUNK):
+                db.execute(_INSERT_CHUNK, list(chain.from_iterable(rows[start : start + CHUNK])))
+            db.executemany(_INSERT_ONE, rows[whole:])
             db.executemany(_USAGE, self._usage(call for call, done in self._unwritten.values() if done))
 
     def _write_warnings(self, tx: Transaction) -> None:
@@ -266,14 +283,17 @@ class Recorder:
 
     def _row(self, call: Call, session: int, rev: int) -> tuple[Any, ...]:
         arguments = result = ""
-        if self._record != "none":
+        flags = call.flags
+        if self._flooded and self._record == "preview":
+            flags = f"{flags},unquoted" if flags else "unquoted"
+        elif self._record != "none":
             whole = self._record == "full"
             arguments, result = preview(call.arguments, whole=whole), preview(call.result, whole=whole)
         return (
             session << 32 | call.n, rev, session, self._server, call.method, call.tool, call.from_server,
             call.protected, call.started_utc, call.duration_ns, call.arguments_bytes, call.result_bytes,
             call.tokens_in, call.tokens_out, call.tokens_method, call.cost, call.outcome, call.code, call.note,
-            call.flags, arguments, result,
+            flags, arguments, result,
         )  # fmt: skip
 
     def _usage(self, done: Iterable[Call]) -> list[tuple[Any, ...]]:

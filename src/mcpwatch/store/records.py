@@ -56,13 +56,16 @@ class Call(msgspec.Struct, gc=False):
     charged: bool = False  # counted against the limits (calls + 1)
     tokens_method: str = ""
     measured: bool = False  # the answer's tokens are in tokens_out
+    priced: int = 0  # what tokens and cost cover: 0 nothing, 1 the arguments, 2 the answer too
     counted: bool = False  # in the tool's running figures
     cost: int = 0
     outcome: str = "pending"
     code: str = ""  # of a refusal: locked, panic, calls, tokens, cost, quarantined …; or a JSON-RPC error code
     note: str = ""  # why it was refused, what the violation was
     lock_utc: int = 0  # refused under the lock made at this time, and to be counted there
-    flags: str = ""  # comma separated: unlisted, late, would-lock:<limit>, retry
+    flags: str = (
+        ""  # comma separated: unlisted, late, retry, would-lock:<limit>, unquoted (bodies left out in a flood)
+    )
 
 
 class Limit(msgspec.Struct, frozen=True):
