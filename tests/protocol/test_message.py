@@ -12,7 +12,6 @@ from msgspec import Raw
 
 from mcpwatch.protocol.lenient import find_id, is_utf8, patched
 from mcpwatch.protocol.message import (
-    LARGE,
     MAX_BATCH,
     MAX_KEYS,
     NONE,
@@ -89,7 +88,7 @@ def encodable(text: str) -> bool:
     return not any(0xD800 <= ord(c) < 0xE000 for c in text)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(frames.filter(encodable))
 @example('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}')
 @example('{"jsonrpc":"2.0","id":1,"result":{}}')
@@ -120,7 +119,7 @@ def test_message_agrees_with_the_standard_library(text):
             assert name not in model or (name in one_sided and model[name] is None)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(objects(params_key, texts(value)).filter(encodable))
 def test_params_agree_with_the_standard_library(text):
     pairs = json.loads(text, object_pairs_hook=list)
@@ -133,7 +132,7 @@ def test_params_agree_with_the_standard_library(text):
     parser = Parser()
     m = parser.message(line)
     try:
-        p = parser.params(m)
+        p = parser.params(m.params)
     except Malformed:
         assert bad
         return
@@ -144,7 +143,7 @@ def test_params_agree_with_the_standard_library(text):
         assert (json.loads(raw) == model[key]) if raw else key not in model
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(objects(result_key, texts(value | st.booleans())).filter(encodable))
 def test_result_agrees_with_the_standard_library(text):
     pairs = json.loads(text, object_pairs_hook=list)
@@ -157,16 +156,16 @@ def test_result_agrees_with_the_standard_library(text):
     parser = Parser()
     m = parser.message(line)
     try:
-        r = parser.result(m)
+        r = parser.result(m.result)
     except Malformed:
         assert bad
         return
     assert not bad
     assert r.resultType == kind
-    assert bool(r.isError) == (model.get("isError") not in (None, False))
+    assert r.isError == (model.get("isError") not in (None, False))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.binary(max_size=80) | st.text(alphabet='{}[]",:\\ud8f01aeimnt \r\n', max_size=60).map(str.encode))
 @example(b'{"id":"\\ud800","method":"\\udc00"}')
 @example(b'{"\\ud800":1}')
@@ -177,8 +176,8 @@ def test_any_bytes_are_read_or_refused(line):
     parser = Parser()
     try:
         m = parser.message(line)
-        parser.params(m)
-        parser.result(m)
+        parser.params(m.params)
+        parser.result(m.result)
         id_key(m.id)
     except Malformed as bad:
         assert bad.note
@@ -186,39 +185,6 @@ def test_any_bytes_are_read_or_refused(line):
             parser.batch(line)
         except Malformed as worse:
             assert worse.note
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.integers(0, 3), st.binary(max_size=12), st.sampled_from(["name", "id", "a"]), st.booleans())
-def test_no_bytes_hide_in_a_large_frame(padding, junk, key, in_params):
-    """A large frame is weighed for both levels at once: one byte more anywhere, and it is read key by key."""
-    big = b'"' + b"x" * LARGE + b'"'
-    extra = b',"' + key.encode() + b'":1' + b" " * padding
-    inner = b'{"name":"t","arguments":' + big + (extra if in_params else b"") + b"}"
-    line = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + inner + (b"" if in_params else extra) + b"}"
-    pairs = json.loads(line, object_pairs_hook=lambda pairs: pairs)
-    level = dict(pairs)["params"] if in_params else pairs
-    bad = len({k for k, _ in level}) != len(level)
-    parser = Parser()
-    try:
-        p = parser.params(parser.message(line))
-        assert bytes(p.arguments) == big
-        assert not bad
-    except Malformed:
-        assert bad
-
-
-def test_a_large_frame_is_cut_at_the_right_place():
-    big = b'{"text":"' + b'\\"result\\":' * LARGE + b'"}'
-    for key, inner in (
-        (b"params", b'{"name":"t","arguments":' + big + b',"_meta":{}}'),
-        (b"result", b'{"content":' + big + b',"isError":true,"resultType":"complete"}'),
-    ):
-        method = b'"method":"tools/call",' if key == b"params" else b""
-        m = Parser().message(b'{"jsonrpc":"2.0","id":"params",' + method + b'"' + key + b'":' + inner + b"}\n")
-        assert bytes(getattr(m, key.decode())) == inner
-        assert bytes(m.id) == b'"params"'
-    assert Parser().result(m).isError is True
 
 
 # ---------------------------------------------------------------------- attacks
@@ -251,7 +217,7 @@ def test_parameters_that_differ_by_case_are_refused(key):
     line = f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","{key}":"b"}}}}'
     parser = Parser()
     with pytest.raises(Malformed, match="case"):
-        parser.params(parser.message(line.encode()))
+        parser.params(parser.message(line.encode()).params)
 
 
 @pytest.mark.parametrize(
@@ -281,13 +247,13 @@ def test_lone_surrogates_in_a_method_are_refused(line):
 def test_lone_surrogates_in_names_and_ids_are_refused_and_in_content_are_not():
     parser = Parser()
     with pytest.raises(Malformed, match="surrogate"):
-        parser.params(parser.message(rb'{"id":1,"method":"tools/call","params":{"name":"a\ud800"}}'))
+        parser.params(parser.message(rb'{"id":1,"method":"tools/call","params":{"name":"a\ud800"}}').params)
     with pytest.raises(Malformed, match="surrogate"):
         id_key(parser.message(rb'{"id":"\udfff","method":"ping"}').id)
     m = parser.message(
         rb'{"id":1,"method":"tools/call","params":{"name":"a\ud83c\udf0d","arguments":{"x":"\ud800"}}}'
     )
-    assert parser.params(m).name == "a🌍"
+    assert parser.params(m.params).name == "a🌍"
 
 
 @pytest.mark.parametrize(

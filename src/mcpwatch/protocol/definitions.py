@@ -69,7 +69,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_page(kind: str, result: Raw) -> Page | None:
+def read_page(kind: str, result: Raw | bytes) -> Page | None:
     """The definitions in the result of a list, `initialize` or `server/discover`; None when there are none.
 
     `kind` is tool, prompt, resource, template or instructions. Raises `Malformed`.
@@ -88,16 +88,44 @@ def read_page(kind: str, result: Raw) -> Page | None:
         found = [_found("", {"instructions": text})] if text != "" else []
         return Page(found, True, members, [], key, SURROGATE_MARK in bytes(result))
     try:
-        items = _list(value)
+        items = _list(value) if len(value) < 1 << 20 or _countable(value) else []
     except msgspec.ValidationError:
         raise Malformed(f"{key} is not a list") from None
     if len(items) > MAX_ITEMS:
-        raise Malformed(f"more than {MAX_ITEMS} definitions in one page")
+        raise Malformed(_TOO_MANY)
     found = [_found(*_definition(item, name_key)) for item in items]
     return Page(found, last, members, items, key, SURROGATE_MARK in bytes(result))
 
 
+_TOO_MANY: Final = f"more than {MAX_ITEMS} definitions in one page"
+
 _list = msgspec.json.Decoder(list[Raw]).decode
+
+
+class _Item:
+    """Stands for an item that is only counted."""
+
+
+def _countable(value: Raw) -> bool:
+    """Whether a big list has few enough items to be taken apart. Raises `Malformed` at the first one too many."""
+    count = 0
+
+    def item(kind: type, value: Any) -> _Item:
+        nonlocal count
+        count += 1
+        if count > MAX_ITEMS:
+            raise ValueError
+        return _Item()
+
+    try:
+        msgspec.json.Decoder(list[_Item], dec_hook=item).decode(value)
+    except msgspec.ValidationError:
+        if count > MAX_ITEMS:
+            raise Malformed(_TOO_MANY) from None
+        raise
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Malformed("a definition that cannot be read") from error
+    return True
 
 
 def _found(name: str, value: Any) -> Found:

@@ -2,11 +2,8 @@
 
 What we read and what the frame's consumer reads must be the same message, whatever JSON library it uses. So at
 every level we read, a key may occur once, and no other key may equal it but for case (Go and .NET match names
-that way). Proving that must cost next to nothing, because nearly every frame is innocent: the frame is decoded
-into a struct (last key wins, unknown keys are skipped), and then *weighed*. A compact frame whose members are
-exactly those found is `{` + `"key":value` + `,` or `}` for each of them; if the lengths agree there is no room
-for a second `id`, an unknown key, an escape in a name or a blank. Anything else takes the slow path, which
-sees every key. The raw values (`msgspec.Raw`) borrow the frame's memory; they copy nothing.
+that way). A compact frame is weighed (see `plain`), any other is read key by key. The raw values (`msgspec.Raw`)
+borrow the frame's memory; they copy nothing.
 """
 
 from __future__ import annotations
@@ -36,9 +33,6 @@ MAX_BATCH: Final = 1024
 MAX_ID: Final = 1024
 """Bytes of an id: it is kept while the request is open."""
 
-LARGE: Final = 1 << 14
-"""From this size on a frame is read once for both levels."""
-
 
 class Malformed(Exception):
     """A frame that must not pass.
@@ -59,7 +53,7 @@ class NotAnObject(Malformed):
     """A value of another type where an object is read."""
 
 
-class Params(msgspec.Struct, gc=False, rename={"meta": "_meta"}):
+class Params(msgspec.Struct, gc=False):
     """The members of `params` that decide something (tools/call, prompts/get, resources/read)."""
 
     name: str | None = None
@@ -69,13 +63,10 @@ class Params(msgspec.Struct, gc=False, rename={"meta": "_meta"}):
     inputResponses: Raw = NONE
 
 
-class Result(msgspec.Struct, gc=False, rename={"meta": "_meta"}):
-    """The members of a `result` that decide something. `isError` None: absent."""
+class Result(msgspec.Struct, gc=False):
+    """The members of a `result` that decide something."""
 
-    content: Raw = NONE
-    isError: bool | None = None
-    structuredContent: Raw = NONE
-    meta: Raw = NONE
+    isError: bool = False
     resultType: str | None = None
     requestState: Raw = NONE
     inputRequests: Raw = NONE
@@ -89,19 +80,6 @@ class Message(msgspec.Struct, gc=False):
     method: str | None = None
     params: Raw = NONE
     result: Raw = NONE
-    error: Raw = NONE
-    inner_params: Params | None = None
-    inner_result: Result | None = None
-
-
-class _Large(msgspec.Struct, gc=False):
-    """The top level and the one below it in a single pass."""
-
-    jsonrpc: str | None = None
-    id: Raw = NONE
-    method: str | None = None
-    params: Params | None = None
-    result: Result | None = None
     error: Raw = NONE
 
 
@@ -124,58 +102,7 @@ def _folded(keys: frozenset[str]) -> frozenset[str]:
 _FOLDED: Final = {keys: _folded(keys) for keys in (TOP_KEYS, PARAMS_KEYS, RESULT_KEYS, NO_KEYS)}
 
 _message = msgspec.json.Decoder(Message).decode
-_large = msgspec.json.Decoder(_Large).decode
-_params = msgspec.json.Decoder(Params).decode
-_result = msgspec.json.Decoder(Result).decode
 _string = msgspec.json.Decoder(str).decode
-
-
-def _params_weight(p: Params) -> int:
-    """Length of the compact `params` object that has exactly these members; 0 when there can be none."""
-    if (name := p.name) is None:
-        return 0
-    weight = 11 + len(name)
-    if part := len(p.arguments):
-        weight += 13 + part
-    if part := len(p.meta):
-        weight += 9 + part
-    return weight
-
-
-def _result_weight(r: Result) -> int:
-    """Length of the compact `result` object that has exactly these members."""
-    weight = 1
-    if part := len(r.content):
-        weight += 11 + part
-    if (flag := r.isError) is not None:
-        weight += 15 if flag else 16
-    if part := len(r.structuredContent):
-        weight += 21 + part
-    if part := len(r.meta):
-        weight += 9 + part
-    if (kind := r.resultType) is not None:
-        weight += 16 + len(kind)
-    return weight
-
-
-def _large_message(line: bytes) -> Message:
-    """As `_message`, reading a big frame once instead of once a level (0.4–0.8 ms a MiB each time).
-
-    Exact only if the caller's weighing agrees: the inner objects are cut out by their computed length.
-    """
-    m = _large(line)
-    params = result = NONE
-    if (p := m.params) is not None:
-        params = _cut(line, b'"params":', _params_weight(p))
-    if (r := m.result) is not None:
-        result = _cut(line, b'"result":', _result_weight(r))
-    return Message(m.jsonrpc, m.id, m.method, params, result, m.error, p, r)
-
-
-def _cut(line: bytes, key: bytes, size: int) -> Raw:
-    """The value after the first `key`: where nothing but top-level strings comes before, that is the key itself."""
-    start = line.find(key) + len(key)
-    return Raw(memoryview(line)[start : start + size])
 
 
 class _Key(str):
@@ -224,7 +151,7 @@ class Parser:
         if not line.isascii() and not is_utf8(line):
             raise Malformed("invalid UTF-8", PARSE_ERROR, json=False)
         try:
-            m = _message(line) if size < LARGE else _large_message(line)
+            m = _message(line)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return self._slow_message(line)
         method = m.method
@@ -267,18 +194,8 @@ class Parser:
         return m
 
     # ------------------------------------------------------------------ the levels below
-    def params(self, m: Message) -> Params:
-        """View of the `params` object of a frame. Raises `Malformed`."""
-        if m.inner_params is not None:
-            return m.inner_params
-        raw = m.params
-        try:
-            p = _params(raw)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            return self._slow_params(raw)
-        return p if _params_weight(p) == len(raw) else self._slow_params(raw)
-
-    def _slow_params(self, raw: Raw) -> Params:
+    def params(self, raw: Raw) -> Params:
+        """View of a `params` object. Raises `Malformed`."""
         members = self._object(raw, PARAMS_KEYS)
         return Params(
             text(members, "name"),
@@ -288,29 +205,16 @@ class Parser:
             members.get("inputResponses", NONE),
         )
 
-    def result(self, m: Message) -> Result:
-        """View of the `result` object of a frame. Raises `Malformed`."""
-        if m.inner_result is not None:
-            return m.inner_result
-        raw = m.result
-        try:
-            r = _result(raw)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            return self._slow_result(raw)
-        return r if _result_weight(r) == len(raw) else self._slow_result(raw)
-
-    def _slow_result(self, raw: Raw) -> Result:
+    def result(self, raw: Raw) -> Result:
+        """View of a `result`; of one that is no object, too. Raises `Malformed`."""
         try:
             members = self._object(raw, RESULT_KEYS)
         except NotAnObject:
             return Result()
         flag = bytes(members.get("isError", NONE))
         return Result(
-            members.get("content", NONE),
             # Whatever a consumer might take for true counts as true.
-            None if flag in (b"", b"null") else flag != b"false",
-            members.get("structuredContent", NONE),
-            members.get("_meta", NONE),
+            flag not in (b"", b"null", b"false"),
             text(members, "resultType"),
             members.get("requestState", NONE),
             members.get("inputRequests", NONE),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 from msgspec import Raw
 
 from mcpwatch.protocol.events import (
@@ -31,6 +32,7 @@ from mcpwatch.protocol.events import (
 )
 from mcpwatch.protocol.message import (
     INVALID_PARAMS,
+    MAX_ID,
     NO_KEYS,
     NONE,
     RESULT_KEYS,
@@ -43,6 +45,7 @@ from mcpwatch.protocol.message import (
     id_key,
     text,
 )
+from mcpwatch.protocol.plain import CALL, CallParams, plain_call, plain_result
 
 MAX_ROUNDS: Final = 16
 """Free retries of one operation. SDK clients give up after 10."""
@@ -52,7 +55,6 @@ REMEMBERED: Final = 1024
 
 _SMALL: Final = 1 << 16  # arguments up to this are kept to recognise a retry, larger ones as a digest
 
-CALL: Final = "tools/call"
 SAMPLING: Final = "sampling/createMessage"
 
 LISTS: Final = {
@@ -93,6 +95,14 @@ class Session:
     # ------------------------------------------------------------------ client → server
     def client(self, line: bytes, member: bool = False) -> Event:
         """What the client sent; `member` for a member of a batch."""
+        plain = plain_call(line)
+        if plain is not None:
+            key, name, params = plain
+            if key.isdigit() and len(key) <= MAX_ID and key not in self.asked_by_client:
+                question = Question(key, key, CALL, NONE, False, name, False, params.arguments)
+                if params.meta is not NONE:
+                    self._read_meta(question, params)
+                return question
         try:
             m = self._from_client.message(line)
             if m.method is None:
@@ -105,6 +115,13 @@ class Session:
         except Malformed as bad:
             return self._rejected(bad, line, member, self._from_client)
 
+    def _read_meta(self, question: Question, params: CallParams) -> None:
+        """A call with `_meta` may be of the era with several rounds, and say who asks."""
+        if len(params.arguments) >= _SMALL:
+            question.digest = _digest(params.arguments)
+        if not self.identity.client_name:
+            self._know(any_value(params.meta))
+
     def _client_request(self, m: Message, method: str) -> Event:
         key = id_key(m.id)
         try:
@@ -114,7 +131,7 @@ class Session:
                 raise Malformed("a request that is also an answer")
             if method != CALL:
                 return self._client_other(m, key, method)
-            p = self._from_client.params(m)
+            p = self._from_client.params(m.params)
             name = p.name
             if name is None:
                 raise Malformed("a tools/call without a name", INVALID_PARAMS)
@@ -188,6 +205,14 @@ class Session:
     # ------------------------------------------------------------------ server → client
     def server(self, line: bytes, member: bool = False) -> Event:
         """What the server sent; `member` for a member of a batch."""
+        plain = plain_result(line)
+        if plain is not None:
+            key, result, body = plain
+            question = self.asked_by_client.get(key)
+            if question is not None and question.method == CALL and result.resultType != "input_required":
+                question = self.asked_by_client.pop(key, None)
+                if question is not None:
+                    return Answer(question, body, NONE, result.isError or False)
         try:
             m = self._from_server.message(line)
             if m.method is None:
@@ -230,8 +255,8 @@ class Session:
         method = question.method
         try:
             if method in _ROUND_TRIP:
-                r = self._from_server.result(m)
-                answer = Answer(question, m.result, NONE, bool(r.isError), late)
+                r = self._from_server.result(m.result)
+                answer = Answer(question, m.result, NONE, r.isError, late)
                 if r.resultType == "input_required" and not late:
                     answer.sampling = self._sampling(r.inputRequests)
                     answer.waiting = self._wait(question, r.requestState)
@@ -384,7 +409,8 @@ def _operation(question: Question, state: Raw) -> bytes:
     """What the rounds of one operation have in common, and no other has."""
     token = bytes(state)
     if b"\\" in token:  # an opaque string that client and server may escape differently
-        token = repr(any_value(token)).encode(errors="backslashreplace")
+        value = any_value(token)
+        token = token if value is None else msgspec.json.encode(value)
     parts = (
         question.method.encode(),
         question.name.encode(),

@@ -17,7 +17,8 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Batch, Event, Identity, Notification, Question, Rejected
 from mcpwatch.protocol.lenient import find_id
 from mcpwatch.protocol.message import INVALID_REQUEST, NONE, TOP_KEYS, Malformed, Parser, any_value, id_key
-from mcpwatch.protocol.session import CALL, LISTS, SAMPLING, Session
+from mcpwatch.protocol.plain import CALL
+from mcpwatch.protocol.session import LISTS, SAMPLING, Session
 from mcpwatch.relay.listing import Listing
 from mcpwatch.store.records import Call, Outcome
 
@@ -271,7 +272,7 @@ class Exchange:
         else:
             self._gate.violation(event.note, line, from_server=from_server)
 
-    def _broken(self, question: Question, note: str, line: bytes, result: Raw = NONE) -> None:
+    def _broken(self, question: Question, note: str, line: bytes, result: Raw | bytes = NONE) -> None:
         """An answer that must not pass: its asker is told, for it waits."""
         self._gate.violation(note, line, from_server=not question.from_server)
         call = question.call

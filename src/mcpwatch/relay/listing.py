@@ -22,7 +22,7 @@ class Listing(msgspec.Struct):
     found: list[Definition]
 
     @classmethod
-    def read(cls, kind: str, result: Raw) -> Listing | None:
+    def read(cls, kind: str, result: Raw | bytes) -> Listing | None:
         """The definitions in a result, None when it holds none. Raises `Malformed`."""
         from mcpwatch.protocol.definitions import read_page  # hashlib and json: not before the first list
 
