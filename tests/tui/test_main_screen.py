@@ -78,7 +78,7 @@ async def test_a13_the_time_of_a_lock_is_shown_and_goes_when_it_ends() -> None:
         source.set_policy(lock=type(source.now_policy.lock)())
         await until(pilot, lambda: "UNLOCKED" in app.main.banner.text())
         assert "14:13:09" not in app.main.banner.text()
-        assert app.main.banner.size.height == 1
+        await until(pilot, lambda: app.main.banner.size.height == 1)
 
 
 @pytest.mark.parametrize(
@@ -528,3 +528,10 @@ async def test_ages_move_with_the_clock() -> None:
         await until(pilot, lambda: "14:14:25" in app.main.header.text())
         await until(pilot, lambda: "0/min" in app.main.calls.text().split("\n")[0])
         assert "1m" in app.main.tools.text()
+
+
+async def test_a_notice_stays_in_sight_and_is_cleaned() -> None:
+    async with running(busy_source(), size=(80, 24), notice="demo password: swordfish\x1b[2J") as (app, _):
+        assert "demo password: swordfish␛[2J" in text_of(app)
+    async with running(busy_source(), size=(80, 24)) as (app, _):
+        assert not app.main.notice.display
