@@ -296,6 +296,8 @@ class Gate:
             self._tried = now
             try:
                 if self._ledger is not None:
+                    if self._ledger.replaced():
+                        self._recorder.warn("the state file was replaced, and with it lock, limits and password")
                     self._ledger.close()
                 self._ledger = Ledger.open(self._state)
                 owed = self._breaker
@@ -358,6 +360,8 @@ class Gate:
                 self._look_around()
 
     def _look_around(self) -> None:
+        if self._problem is None and self._ledger is not None and self._ledger.replaced():
+            self._problem, self._tried = StateError("the state file was replaced by another"), 0.0
         try:
             breaker, policy = self._look()
             if breaker is None or policy is None:

@@ -197,7 +197,6 @@ class Recorder:
             self._ledger.close()
             self._ledger = None
             self._on_state(StateError("the state file was replaced by another"))
-            self._warnings.append("the state file was replaced under a running guard: lock, limits, password are new")
         self._ledger, self._session = Ledger.open(self._path), None
         return self._ledger
 
