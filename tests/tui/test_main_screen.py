@@ -500,12 +500,9 @@ async def test_no_line_is_wider_than_the_terminal_and_frames_close(size: tuple[i
 async def test_resizing_redraws() -> None:
     async with running(busy_source(), size=(120, 40)) as (app, pilot):
         await pilot.resize_terminal(80, 24)
-        await settle(pilot)
-        assert "SERVER/TOOL" in app.main.tools.text()
+        await until(pilot, lambda: "SERVER/TOOL" in app.main.tools.text())
         await pilot.resize_terminal(120, 40)
-        await settle(pilot)
-        assert "P95" in app.main.tools.text()
-        assert app.main.servers.text().endswith("╯")
+        await until(pilot, lambda: "P95" in app.main.tools.text() and app.main.servers.text().endswith("╯"))
 
 
 async def test_mouse_click_wheel_and_double_click() -> None:
