@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from mcpwatch.demo.agent import AgentEvent, Pace, run_agent
+from servers.processes import marked, wait_until
 
 FAST = Pace(first=0.01, last=0.01, after_refusal=0.01)
 MODULES = {"notes": "notes", "websearch": "search", "calendar": "helper"}
@@ -75,17 +76,20 @@ async def test_agent_follows_its_script(route, mode):
     assert story.events[-1].kind == "stopped"
 
 
-async def test_agent_lives_on_when_a_server_does_not_start_or_dies(route):
+async def test_agent_lives_on_without_a_server_and_leaves_nothing_when_cancelled(route, tmp_path):
+    mark = {"TEST_AGENT": str(tmp_path)}
     story, stop = Story(), asyncio.Event()
     mortal = [sys.executable, "-c", "import sys; sys.exit(3)"]
     servers = commands(route) | {"calendar": route.command(mortal, "calendar")}
     agent = asyncio.create_task(
-        run_agent(servers, on_event=story.tell, stop=stop, pace=FAST, env=os.environ | route.env)
+        run_agent(servers, on_event=story.tell, stop=stop, pace=FAST, env=os.environ | route.env | mark)
     )
     await story.until(lambda: len(story.kinds("called")) >= 10)
+    assert len(marked(f"TEST_AGENT={tmp_path}")) >= 2
     agent.cancel()
     with pytest.raises(asyncio.CancelledError):
         await agent
+    wait_until(lambda: marked(f"TEST_AGENT={tmp_path}") == [], "the end of every process")
     assert {event.server for event in story.kinds("failed")} == {"calendar"}
     assert {event.server for event in story.kinds("called")} == {"notes", "websearch"}
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from servers import server_command
-from servers.processes import alive, wait_gone, wait_until
+from servers.processes import alive, marked, wait_gone, wait_until
 from servers.rawclient import RawClient
+from servers.sdkclient import sdk_client, text_of
 
 STUBBORN = ("--ignore-eof", "--ignore-term")
 
@@ -146,6 +147,19 @@ def test_nothing_is_left_when_the_client_is_killed(guarded, tmp_path, options):
         os.kill(family.guard, signal.SIGKILL)  # the process RawClient started: the guard's parent
         wait_gone(everyone)
         assert client.family() == []
+
+
+@pytest.mark.parametrize("options", [(), STUBBORN], ids=["meek", "stubborn"])
+async def test_nothing_is_left_when_an_sdk_client_leaves(guarded, tmp_path, options):
+    """The SDK's client closes stdin, and after 2 s each sends SIGTERM and SIGKILL to the guard's group."""
+    pids = tmp_path / "pids"
+    command = guarded.command(rogue("--pids", str(pids), "--grandchild", *options))
+    mark = {"TEST_CLIENT": str(tmp_path)}
+    with (tmp_path / "stderr.txt").open("w") as errlog:
+        async with sdk_client(command, "2025-11-25", env=guarded.env | mark, errlog=errlog) as client:
+            assert text_of(await client.call_tool("echo", {"text": "hi"})) == "hi"
+            assert len(marked(f"TEST_CLIENT={tmp_path}")) >= 3
+    wait_until(lambda: marked(f"TEST_CLIENT={tmp_path}") == [], "the end of every process")
 
 
 @pytest.mark.parametrize("seed", range(5))
