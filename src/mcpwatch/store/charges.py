@@ -66,30 +66,60 @@ def last_row(db: sqlite3.Connection, scope: str) -> tuple[int, int, int, int]:
 
 
 def used(db: sqlite3.Connection, limit: Limit, now: int, epoch_at: int) -> int:
-    """What the limit's window (now − window, now] holds, counting from the epoch. Calls, tokens or micro-dollars.
+    """What the limit's window (now − window, now] holds, counting from the epoch. Calls, tokens or micro-dollars."""
+    return Book(db, now).used(limit, epoch_at)
+
+
+class Book:
+    """The charges as one transaction sees and adds to them: each look-up is made once, each scope gets one row.
 
     `now` below the newest row (it cannot be, within a boot) counts as that row's moment: nothing is forgotten.
     """
-    at, *newest = last_row(db, limit.scope)
-    start = max(max(now, at) - limit.window_s * SECOND_NS, epoch_at)
-    if at <= start:
-        return 0
-    column = _COLUMN[limit.dimension]
-    return newest[column] - totals_at(db, limit.scope, start)[column]
 
+    def __init__(self, db: sqlite3.Connection, now: int) -> None:
+        self._db = db
+        self._now = now
+        self._last: dict[str, Charge] = {}
+        self._starts: dict[tuple[str, int], Totals] = {}
+        self._due: dict[str, list[int]] = {}  # what this transaction adds to a scope
 
-def charge(db: sqlite3.Connection, scopes: Iterable[str], now: int, *, calls: int, tokens: int, cost: int) -> None:
-    """Add to every scope. Amounts are whole and not negative; anything else is a ValueError."""
-    if min(calls, tokens, cost) < 0:
-        raise ValueError(f"a charge is never negative: {calls} calls, {tokens} tokens, {cost} micro-dollars")
-    for scope in scopes:
-        at, old_calls, old_tokens, old_cost = last_row(db, scope)
-        if not at:
-            begin(db, scope, now - 1)
-        db.execute(
-            "INSERT INTO charges VALUES (?, ?, ?, ?, ?)",
-            (scope, max(now, at + 1), old_calls + calls, old_tokens + tokens, old_cost + cost),
-        )
+    def used(self, limit: Limit, epoch_at: int) -> int:
+        """What the limit's window holds, with what this transaction adds."""
+        scope, column = limit.scope, _COLUMN[limit.dimension]
+        last = self._last.get(scope)
+        if last is None:
+            last = self._last[scope] = last_row(self._db, scope)
+        at = last[0]
+        total = self._due[scope][column] if scope in self._due else 0
+        start = (self._now if self._now > at else at) - limit.window_s * SECOND_NS
+        start = start if start > epoch_at else epoch_at
+        if at <= start:
+            return total
+        before = self._starts.get((scope, start))
+        if before is None:
+            before = self._starts[scope, start] = totals_at(self._db, scope, start)
+        return total + last[column + 1] - before[column]
+
+    def charge(self, scopes: Iterable[str], calls: int, tokens: int, cost: int) -> None:
+        """Add to every scope. Amounts are whole and not negative; anything else is a ValueError."""
+        if calls < 0 or tokens < 0 or cost < 0:
+            raise ValueError(f"a charge is never negative: {calls} calls, {tokens} tokens, {cost} micro-dollars")
+        for scope in scopes:
+            due = self._due.setdefault(scope, [0, 0, 0])
+            due[0] += calls
+            due[1] += tokens
+            due[2] += cost
+
+    def write(self) -> None:
+        """Put what was added into the file."""
+        for scope, (calls, tokens, cost) in self._due.items():
+            at, old_calls, old_tokens, old_cost = self._last.get(scope) or last_row(self._db, scope)
+            if not at:
+                begin(self._db, scope, self._now - 1)
+            row = (max(self._now, at + 1), old_calls + calls, old_tokens + tokens, old_cost + cost)
+            self._db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (scope, *row))
+            self._last[scope] = row
+        self._due.clear()
 
 
 def steps(totals: list[Totals], dimension: Dimension) -> list[int]:

@@ -18,6 +18,7 @@ class Transaction:
         self.db = db  # for store/ only
         self.now = clock.now()  # ledger nanoseconds, read after the turn was won
         self.utc = clock.utc()
+        self._book = charges.Book(db, self.now)
         self.on_rollback: list[Callable[[], None]] = []  # run, newest first, when nothing of this was kept
 
     # -- reads that must be consistent with the writes --------------------------------------------------
@@ -33,7 +34,7 @@ class Transaction:
 
     def used(self, limit: Limit, epoch_at: int) -> int:
         """What the limit's window holds now."""
-        return charges.used(self.db, limit, self.now, epoch_at)
+        return self._book.used(limit, epoch_at)
 
     def password(self) -> tuple[str | None, int, int]:
         """(bcrypt hash or None, failures in a row, ledger moment before which no attempt is taken)."""
@@ -46,7 +47,11 @@ class Transaction:
 
     def charge(self, scopes: Iterable[str], *, calls: int, tokens: int, cost: int) -> None:
         """Add to every scope's running totals. Raises ValueError for a negative amount."""
-        charges.charge(self.db, scopes, self.now, calls=calls, tokens=tokens, cost=cost)
+        self._book.charge(scopes, calls, tokens, cost)
+
+    def finish(self) -> None:
+        """Write what was charged; called before the commit."""
+        self._book.write()
 
     # -- the lock --------------------------------------------------------------------------------------
 
@@ -64,6 +69,7 @@ class Transaction:
         """Clear state, code, reason, time and count together; windows count from `epoch_at` if given, and from no
         earlier than the newest charge."""
         if epoch_at is not None:
+            self._book.write()
             epoch_at = max(epoch_at, charges.newest(self.db))
         self.db.execute(
             "UPDATE state SET locked = 0, lock_code = '', lock_reason = '', lock_by = '', lock_utc = 0,"
