@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcpwatch.guard import lock
-from mcpwatch.store.charges import Book
 from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Call

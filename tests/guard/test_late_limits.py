@@ -1,0 +1,121 @@
+"""A8: a limit added late counts what was used before it, neither less nor more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from guard.gates import Relay
+from mcpwatch.guard import lock
+from mcpwatch.store import charges
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.records import Limit
+from store.stepped import PASSWORD, calls, tokens
+
+
+@pytest.fixture
+def ledger(path: Path):
+    found = Ledger.open(path)
+    yield found
+    found.close()
+
+
+def used(ledger: Ledger, limit: Limit) -> int:
+    return {usage.limit: usage.used for usage in ledger.usages()}[limit]
+
+
+def test_a_new_scope_begins_with_what_its_tools_used(path: Path, ledger: Ledger) -> None:
+    with Relay(path) as relay, Relay(path, server="other") as other:
+        for _ in range(5):
+            relay.pass_through("search")
+            relay.pass_through("read")
+            other.pass_through("search")
+    for limit, expected in (
+        (calls(9, 60, "github/search"), 5),
+        (calls(9, 60, "*/search"), 10),
+        (calls(9, 60, "x/*"), 0),
+    ):
+        lock.set_limits(ledger, [limit], None, by="test")
+        assert used(ledger, limit) == expected
+    with Relay(path) as relay:
+        relay.pass_through("search")
+    assert used(ledger, calls(9, 60, "github/search")) == 6
+
+
+def test_refused_and_unprotected_calls_are_not_among_them(path: Path, ledger: Ledger) -> None:
+    lock.exempt(ledger, "github/free", None, by="test")
+    with Relay(path) as relay:
+        relay.pass_through("free")
+        relay.pass_through("search")
+        lock.lock(ledger, by="test")
+        assert relay.ask("search")[1] is not None
+    limit = calls(9, 60, "github/*")
+    lock.set_limits(ledger, [limit], None, by="test")
+    assert used(ledger, limit) == 1
+
+
+def test_a_longer_window_of_a_scope_that_has_one_reaches_back(path: Path, ledger: Ledger) -> None:
+    with Relay(path) as relay:
+        for _ in range(4):
+            relay.pass_through()
+    short, day = calls(99, 1, "github/*"), calls(99, 86_400, "github/*")
+    with ledger.transaction() as tx:  # as if those calls were an hour old
+        tx.db.execute("UPDATE calls SET started_utc = started_utc - 3600 * 1000000000")
+    lock.set_limits(ledger, [short], None, by="test")
+    assert used(ledger, short) == 0
+    with Relay(path) as relay:
+        relay.pass_through()
+    lock.set_limits(ledger, [day], None, by="test")
+    assert used(ledger, day) == 5
+    assert used(ledger, short) <= 1
+
+
+def test_a_longer_window_after_pruning_counts_its_window_and_not_all_history(path: Path, ledger: Ledger) -> None:
+    """Failed once: with no charge left before its start, a window held everything ever charged."""
+    with Relay(path) as relay:
+        for _ in range(6):
+            relay.pass_through()
+    with ledger.transaction() as tx:
+        tx.charge(["*/*"], calls=0, tokens=0, cost=0)
+        while charges.forget_before(tx.db, tx.now, 100):
+            pass
+        assert tx.db.execute("SELECT count(*) FROM charges").fetchone()[0] == 1
+    with ledger.transaction() as tx:  # two of them were made before the day
+        tx.db.execute(
+            "UPDATE calls SET started_utc = started_utc - 2 * 86400 * 1000000000 WHERE id & 4294967295 <= 2"
+        )
+    day = calls(99, 86_400)
+    lock.set_limits(ledger, [day], None, by="test")
+    assert used(ledger, day) == 4
+    assert used(ledger, Limit(day.dimension, 30, 60)) <= 6
+    with Relay(path) as relay:
+        relay.pass_through()
+    assert used(ledger, day) == 5
+
+
+def test_a_limit_taken_away_and_set_again_misses_nothing(path: Path, ledger: Ledger) -> None:
+    limit = tokens(10**6, 60, "github/*")
+    spent = 0
+    for step in range(3):
+        if step != 1:
+            lock.set_limits(ledger, [limit], None, by="test")
+        with Relay(path) as relay:
+            call = relay.pass_through()
+        spent += call.tokens_in + call.tokens_out
+        if step == 0:
+            lock.remove_limit(ledger, limit.key, None, by="test")
+    assert used(ledger, limit) == spent > 0
+
+
+def test_changing_a_limit_counts_nothing_twice(path: Path, ledger: Ledger) -> None:
+    lock.set_password(ledger, PASSWORD, PASSWORD, None, by="test")
+    limit = calls(50, 60, "github/*")
+    with Relay(path) as relay:
+        for _ in range(3):
+            relay.pass_through()
+        for maximum in (50, 40, 30, 60):
+            limit = calls(maximum, 60, "github/*")
+            lock.set_limits(ledger, [limit, calls(maximum, 3600)], PASSWORD, by="test")
+    assert used(ledger, limit) == 3
+    assert used(ledger, calls(60, 3600)) == 3
