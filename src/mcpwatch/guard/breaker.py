@@ -72,6 +72,11 @@ class Breaker:
                 self._seen = news
         return self._policy
 
+    @property
+    def armed(self) -> bool:
+        """Whether the limits were enforced at the last look."""
+        return self._policy.armed
+
     def _adopt(self, policy: Policy) -> None:
         old = self._policy
         self._policy = policy

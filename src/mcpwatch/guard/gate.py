@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,13 @@ from pathlib import Path
 from mcpwatch.guard import refusal
 from mcpwatch.guard.breaker import Breaker
 from mcpwatch.guard.refusal import Refusal
-from mcpwatch.guard.review import TOOL, Judge, Review
+from mcpwatch.guard.review import TOOL, Facts, Judge, Review
 from mcpwatch.meter.prices import PriceBook, PriceRule
 from mcpwatch.meter.tokens import estimate, estimate_content
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError, storable
 from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
+from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.recorder import RETRY_S, Recorder
 from mcpwatch.store.records import Call, Definition, Outcome, Policy, Verdict
@@ -33,7 +35,7 @@ KEPT_BYTES = 4096  # of a body while it waits to be recorded; longer ones are me
 
 
 class Gate:
-    """The guard of one session with one server.
+    """The guard of one session with one server, or, when `shared`, of many: each has a seat (see `seat.py`).
 
     `on_lock(refusal)` is called from a thread of the gate, again and again every 50 ms, while the lock is on and
     admitted protected calls are still open. `on_visible(kinds)` is called from the same thread when a person's
@@ -51,6 +53,7 @@ class Gate:
         on_visible: Callable[[set[str]], None] = lambda kinds: None,
         load_judge: Callable[[], tuple[Judge, str]] | None = None,
         state: Path | None = None,
+        shared: bool = False,
     ) -> None:
         self._server = server = storable(server)
         self._on_lock = on_lock
@@ -59,6 +62,7 @@ class Gate:
         self._judge: tuple[Judge, str] = (_not_judged, "")
         self._rules_ready = threading.Event()
         self._review = Review(server)
+        self._sharing: weakref.WeakSet[Review] = weakref.WeakSet()  # the reviews of the seats
         self._reviewing = threading.Lock()
         self._visible_changed: set[str] = set()
         self._state = state
@@ -84,6 +88,7 @@ class Gate:
             measure=self._measure,
             settle=self._settle,
             on_state=self._state_changed,
+            shared=shared,
         )
         threading.Thread(target=self._start, name="mcpwatch-watch", daemon=True).start()
 
@@ -94,10 +99,10 @@ class Gate:
         self._stamp(call)
         self._recorder.put(call, done=False)
 
-    def admit(self, call: Call) -> Refusal | None:
+    def admit(self, call: Call, review: Review | None = None) -> Refusal | None:
         """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
         self._stamp(call)
-        refused = self._decide(call)
+        refused = self._decide(call, review or self._review)
         if refused is None:
             if call.protected:
                 self._open.add(call.n)
@@ -127,17 +132,29 @@ class Gate:
             self._breaker.owe(call)
         self._recorder.put(call, done=False)
 
-    def violation(self, note: str, frame: bytes, *, from_server: bool) -> None:
+    def violation(self, note: str, frame: bytes, *, from_server: bool, session: SessionEntry | None = None) -> None:
         """A frame that broke the rules of the wire and was not passed on."""
-        self._note("(violation)", note, frame, from_server=from_server)
+        self._note("(violation)", note, frame, session, from_server=from_server)
 
-    def stray(self, line: bytes) -> None:
+    def stray(self, line: bytes, session: SessionEntry | None = None) -> None:
         """A line on the server's stdout that is no JSON-RPC frame."""
-        self._note("(stray output)", "not a JSON-RPC frame; not passed on", line, from_server=True)
+        self._note("(stray output)", "not a JSON-RPC frame; not passed on", line, session, from_server=True)
 
     def identify(self, *, client_name: str = "", client_version: str = "", protocol: str = "") -> None:
         """Who is talking, and in which protocol revision."""
         self._recorder.identify(client_name=client_name, client_version=client_version, protocol=protocol)
+
+    def waits(self) -> bool:
+        """Whether the next decision may have to wait for the disk: not while observing, with the file open."""
+        breaker = self._breaker
+        return breaker is None or self._problem is not None or not self._ready.is_set() or breaker.armed
+
+    def share(self, review_of: Callable[[Facts], Review]) -> tuple[Review, Recorder]:
+        """What a seat needs of its gate."""
+        with self._reviewing:
+            review = review_of(self._review.facts)
+            self._sharing.add(review)
+        return review, self._recorder
 
     def close(self, exit_code: int | None) -> None:
         """Write what is left and end the session."""
@@ -150,7 +167,7 @@ class Gate:
 
     # -- deciding --------------------------------------------------------------------------------------
 
-    def _decide(self, call: Call) -> Refusal | None:
+    def _decide(self, call: Call, review: Review) -> Refusal | None:
         name = f"{self._server}/{call.tool}"
         problem: StateError | str = "it could not be opened in time"
         try:
@@ -159,9 +176,9 @@ class Gate:
                 with self._reviewing:
                     self._refresh_review(policy)
                     if not call.from_server:
-                        if not self._review.is_listed(call.tool):
+                        if not review.is_listed(call.tool):
                             call.flags = ",".join(filter(None, (call.flags, "unlisted")))
-                        refused = self._review.refusal(TOOL, call.tool)
+                        refused = review.refusal(TOOL, call.tool)
                         if refused is not None:
                             call.protected = breaker.protected(call.tool)
                             return refused
@@ -195,7 +212,15 @@ class Gate:
 
     # -- definitions -----------------------------------------------------------------------------------
 
-    def definitions(self, kind: str, found: Sequence[Definition], *, first: bool, last: bool) -> set[int]:
+    def definitions(
+        self,
+        kind: str,
+        found: Sequence[Definition],
+        *,
+        first: bool,
+        last: bool,
+        review: Review | None = None,
+    ) -> set[int]:
         """A page of a server's list, or its instructions, before the client sees it. Returns positions to leave out.
 
         `first` and `last` say whether it is the first and the last page. With the state file unusable the rules
@@ -204,21 +229,22 @@ class Gate:
         self._rules_ready.wait(OPEN_DEADLINE_S)
         policy = self._policy(HELLO_DEADLINE_S if kind == "instructions" else OPEN_DEADLINE_S)
         judge, rules = self._judge
+        review = review or self._review
         with self._reviewing:
             if policy is not None:
                 self._try_refresh(policy)
-            hidden, verdicts = self._review.listing(kind, found, judge, rules, first=first, last=last)
-            complete = self._review.names(kind) if last else None
+            hidden, verdicts = review.listing(kind, found, judge, rules, first=first, last=last)
+            complete = review.names(kind) if last else None
         self._recorder.defer(partial(self._save, kind, tuple(found), verdicts, complete))
         return hidden
 
-    def held(self, kind: str, name: str) -> Refusal | None:
+    def held(self, kind: str, name: str, review: Review | None = None) -> Refusal | None:
         """Whether a prompt or a resource is quarantined: asked before prompts/get and resources/read pass."""
         policy = self._policy(OPEN_DEADLINE_S)
         with self._reviewing:
             if policy is not None:
                 self._try_refresh(policy)
-            return self._review.refusal(kind, name)
+            return (review or self._review).refusal(kind, name)
 
     def _save(
         self,
@@ -245,7 +271,7 @@ class Gate:
         if policy.version == self._review.version or self._ledger is None:
             return
         known = self._ledger.definitions(self._server)
-        changed = self._review.load(known, strict=policy.strict, version=policy.version)
+        changed = self._review.load(known, strict=policy.strict, version=policy.version, sharing=self._sharing)
         if changed:
             self._visible_changed |= changed
             self._busy.set()
@@ -382,8 +408,15 @@ class Gate:
         call.started_utc = time.time_ns()
         call.started_ns = time.monotonic_ns()
 
-    def _note(self, method: str, note: str, frame: bytes, *, from_server: bool) -> None:
-        call = Call(method=method, from_server=from_server, note=note, outcome=Outcome.VIOLATION, duration_ns=0)
+    def _note(self, method: str, note: str, frame: bytes, session: SessionEntry | None, *, from_server: bool) -> None:
+        call = Call(
+            session=session,
+            method=method,
+            from_server=from_server,
+            note=note,
+            outcome=Outcome.VIOLATION,
+            duration_ns=0,
+        )
         body = frame[: self._keep]
         if from_server:
             call.result, call.result_bytes = body, len(frame)

@@ -33,37 +33,76 @@ def held(*, score: float | None, decision: str, changed: bool, strict: bool) -> 
     return ""
 
 
-class Review:
-    """The definitions of one server as this session knows them. Used under the gate's lock."""
+Listed = dict[str, set[str]]
+"""name → fingerprints on a list now."""
 
-    def __init__(self, server: str) -> None:
-        self._server = server
-        self._listed: dict[str, dict[str, set[str]]] = {}  # kind → name → fingerprints on the list now
-        self._own: set[str] = set()  # kinds this session has seen a list of: newer than the file's
-        self._scores: dict[str, float] = {}
-        self._versions: dict[str, str] = {}
-        self._reviews: dict[tuple[str, str, str], str] = {}
-        self._inventory: dict[str, tuple[str, ...]] = {}
-        self._approved_names: set[tuple[str, str]] = set()
-        self._strict = False
+
+class Facts:
+    """What is known of one server's definitions beside what a session has seen listed. Used under the gate's lock."""
+
+    def __init__(self) -> None:
+        self.listed: dict[str, Listed] = {}  # by kind, as the file has them
+        self.latest: dict[str, Listed] = {}  # the last complete list of a kind: sessions that saw the same share it
+        self.scores: dict[str, float] = {}
+        self.versions: dict[str, str] = {}
+        self.reviews: dict[tuple[str, str, str], str] = {}
+        self.inventory: dict[str, tuple[str, ...]] = {}
+        self.approved_names: set[tuple[str, str]] = set()
+        self.strict = False
         self.version = -1  # of the policy this was read under
 
-    def load(self, known: ServerDefinitions, *, strict: bool, version: int) -> set[str]:
-        """Take over what the file says. Returns the kinds whose visible definitions changed by it."""
-        before = {kind: self.hidden_names(kind) for kind in self._listed}
-        for kind in {kind for kind, _, _ in known.listed} - self._own:
-            self._listed[kind] = {}
+    def load(self, known: ServerDefinitions, *, strict: bool, version: int) -> None:
+        """Take over what the file says."""
+        listed: dict[str, Listed] = {}
         for kind, name, fingerprint in known.listed:
-            if kind not in self._own:
-                self._listed[kind].setdefault(name, set()).add(fingerprint)
+            listed.setdefault(kind, {}).setdefault(name, set()).add(fingerprint)
+        self.listed = listed
         for fingerprint, score in known.scores.items():
-            self._scores[fingerprint] = max(score, self._scores.get(fingerprint, 0.0))
-        self._versions.update(known.versions)
-        self._reviews = dict(known.reviews)
-        self._approved_names = {(k, n) for (k, n, _), decision in self._reviews.items() if decision == "approved"}
-        self._inventory = dict(known.inventory)
-        self._strict, first, self.version = strict, self.version < 0, version
-        return set() if first else {kind for kind, names in before.items() if names != self.hidden_names(kind)}
+            self.scores[fingerprint] = max(score, self.scores.get(fingerprint, 0.0))
+        self.versions.update(known.versions)
+        self.reviews = dict(known.reviews)
+        self.approved_names = {(k, n) for (k, n, _), decision in self.reviews.items() if decision == "approved"}
+        self.inventory = dict(known.inventory)
+        self.strict, self.version = strict, version
+
+
+class Review:
+    """The definitions of one server as one session knows them. Used under the gate's lock.
+
+    Sessions that share `facts` agree about verdicts and decisions; each has seen lists of its own.
+    """
+
+    def __init__(self, server: str, facts: Facts | None = None) -> None:
+        self._server = server
+        self.facts = facts if facts is not None else Facts()
+        self._seen: dict[str, Listed] = {}  # kinds this session has seen a list of: newer than the file's
+
+    @property
+    def version(self) -> int:
+        """Of the policy under which the facts were read."""
+        return self.facts.version
+
+    @version.setter
+    def version(self, version: int) -> None:
+        self.facts.version = version
+
+    def load(
+        self, known: ServerDefinitions, *, strict: bool, version: int, sharing: Iterable[Review] = ()
+    ) -> set[str]:
+        """Take over what the file says. Returns the kinds whose visible definitions changed by it, for this session
+        or for one `sharing` its facts."""
+        lists = self._lists([self, *sharing])
+        before = [(kind, listed, self._hidden_of(kind, listed)) for kind, listed in lists]
+        first = self.version < 0
+        self.facts.load(known, strict=strict, version=version)
+        return set() if first else {kind for kind, now, names in before if self._hidden_of(kind, now) != names}
+
+    def _lists(self, reviews: Iterable[Review]) -> list[tuple[str, Listed]]:
+        """(kind, list) of every list somebody has seen; what many have seen, once."""
+        lists = {id(listed): (kind, listed) for kind, listed in self.facts.listed.items() if kind not in self._seen}
+        for review in reviews:
+            lists.update({id(listed): (kind, listed) for kind, listed in review._seen.items()})
+        return list(lists.values())
 
     # -- lists -----------------------------------------------------------------------------------------
 
@@ -74,55 +113,71 @@ class Review:
 
         `rules` is the version of the rules; a text they have judged is not judged again.
         """
-        if first:
-            self._listed[kind] = {}
-        self._own.add(kind)
-        names = self._listed.setdefault(kind, {})
+        facts = self.facts
+        names = self._seen.get(kind)
+        if first or names is None:
+            names = self._seen[kind] = {}
+        elif names is facts.latest.get(kind):
+            names = self._seen[kind] = {name: set(fingerprints) for name, fingerprints in names.items()}
         for definition in found:
             names.setdefault(definition.name, set()).add(definition.fingerprint)
         verdicts = [
-            self._judged(judge(definition, self._server, tuple(self._listed.get(TOOL, {})), self._inventory))
+            self._judged(judge(definition, self._server, tuple(self._listed(TOOL)), facts.inventory))
             for definition in {d.fingerprint: d for d in found}.values()
-            if self._versions.get(definition.fingerprint) != rules
+            if facts.versions.get(definition.fingerprint) != rules
         ]
         hidden = {i for i, definition in enumerate(found) if self.why_held(kind, definition.name)}
+        if last:
+            if facts.latest.get(kind) == names:
+                self._seen[kind] = facts.latest[kind]
+            else:
+                facts.latest[kind] = names
         return hidden, verdicts
 
     def _judged(self, verdict: Verdict) -> Verdict:
-        self._versions[verdict.fingerprint] = verdict.version
+        facts = self.facts
+        facts.versions[verdict.fingerprint] = verdict.version
         if verdict.score is not None:
-            self._scores[verdict.fingerprint] = max(verdict.score, self._scores.get(verdict.fingerprint, 0.0))
+            facts.scores[verdict.fingerprint] = max(verdict.score, facts.scores.get(verdict.fingerprint, 0.0))
         return verdict
 
     # -- decisions -------------------------------------------------------------------------------------
 
     def why_held(self, kind: str, name: str) -> str:
         """Why the definition under this name is quarantined, if any text of it is; "" when it passes."""
-        return next(filter(None, (self._why(kind, name, f) for f in self._fingerprints(kind, name))), "")
+        return self._why_any(kind, name, self._listed(kind).get(name, ()))
 
-    def _fingerprints(self, kind: str, name: str) -> Iterable[str]:
-        return self._listed.get(kind, {}).get(name, ())
+    def _listed(self, kind: str) -> Listed:
+        seen = self._seen.get(kind)
+        return seen if seen is not None else self.facts.listed.get(kind, {})
+
+    def _why_any(self, kind: str, name: str, fingerprints: Iterable[str]) -> str:
+        return next(filter(None, (self._why(kind, name, f) for f in fingerprints)), "")
 
     def _why(self, kind: str, name: str, fingerprint: str) -> str:
-        decision = self._reviews.get((kind, name, fingerprint), "")
+        facts = self.facts
+        decision = facts.reviews.get((kind, name, fingerprint), "")
         return held(
-            score=self._scores.get(fingerprint),
+            score=facts.scores.get(fingerprint),
             decision=decision,
-            changed=decision != "approved" and (kind, name) in self._approved_names,
-            strict=self._strict,
+            changed=decision != "approved" and (kind, name) in facts.approved_names,
+            strict=facts.strict,
         )
 
     def hidden_names(self, kind: str) -> frozenset[str]:
         """Names on the list that the client may not see."""
-        return frozenset(name for name in self._listed.get(kind, {}) if self.why_held(kind, name))
+        return self._hidden_of(kind, self._listed(kind))
+
+    def _hidden_of(self, kind: str, listed: Listed) -> frozenset[str]:
+        return frozenset(name for name, fingerprints in listed.items() if self._why_any(kind, name, fingerprints))
 
     def names(self, kind: str) -> set[tuple[str, str]]:
         """(name, fingerprint) of everything on the list."""
-        return {(name, f) for name, fingerprints in self._listed.get(kind, {}).items() for f in fingerprints}
+        return {(name, f) for name, fingerprints in self._listed(kind).items() for f in fingerprints}
 
     def is_listed(self, tool: str) -> bool:
         """Whether the server ever listed this tool, as far as is known."""
-        return tool in self._listed.get(TOOL, {})
+        return tool in self._listed(TOOL)
 
     def refusal(self, kind: str, name: str) -> Refusal | None:
         """Refuse what is quarantined; in strict mode also a tool that was never listed."""
@@ -135,7 +190,7 @@ class Review:
                 " mcpwatch screen. Do not retry; tell the user.",
                 retry="after the user approves the definition",
             )
-        if self._strict and kind == TOOL and not self.is_listed(name):
+        if self.facts.strict and kind == TOOL and not self.is_listed(name):
             return Refusal(
                 code="unlisted",
                 text=f"mcpwatch refused {shown}: the server never listed a tool of this name, and strict mode lets"

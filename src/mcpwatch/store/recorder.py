@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from mcpwatch.store.database import StateError, storable
+from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
-from mcpwatch.store.mask import masked, preview
+from mcpwatch.store.mask import preview
 from mcpwatch.store.records import Call, Outcome
 from mcpwatch.store.retention import EVERY_NS, Retention
 from mcpwatch.store.transaction import Transaction
@@ -41,10 +42,11 @@ _USAGE = (
 
 
 class Recorder:
-    """Writes the calls of one session.
+    """Writes the calls of one session, or of many: a call with a `session` belongs to that one.
 
     `measure(call)` fills in tokens and cost; `settle(transaction)` charges what is owed. Both run in this
-    thread. `on_state(error)` is told when the state file fails (the error) and when it works again (None).
+    thread. `on_state(error)` is told when the state file fails (the error) and when it works again (None). `shared`:
+    the sessions are those of the calls, and the recorder's own has a row only if a call is without one.
     """
 
     def __init__(
@@ -57,9 +59,12 @@ class Recorder:
         measure: Callable[[Call], None],
         settle: Callable[[Transaction], None],
         on_state: Callable[[StateError | None], None],
+        shared: bool = False,
     ) -> None:
         self._server = storable(server)
-        self._opening = (storable(server), transport, pid, storable(masked(command)[:1024]))
+        self._own = SessionEntry(server, transport, pid, command)
+        self._shared = shared
+        self._news: deque[SessionEntry] = deque()  # sessions of others about which something is to be written
         self._measure = measure
         self._settle = settle
         self._on_state = on_state
@@ -73,13 +78,9 @@ class Recorder:
         self._waiting_bytes = 0
         self._flooded = False
         self._unwritten: dict[int, tuple[Call, bool]] = {}
-        self._identity: dict[str, str] = {}
-        self._written_identity: dict[str, str] = {}
-        self._exit_code: int | None = None
         self._lost = 0
         self._deferred: deque[Callable[[Transaction], None]] = deque(maxlen=QUEUE_MOST)
         self._warnings: deque[str] = deque(maxlen=100)
-        self._session: int | None = None
         self._pruning = False
         self._prune_at = 0
         self._ledger: Ledger | None = None
@@ -110,9 +111,20 @@ class Recorder:
             self._awake = True
             self._wake.set()
 
-    def identify(self, **identity: str) -> None:
-        """Client name, client version, protocol revision: columns of the session, as they become known."""
-        self._identity = self._identity | {key: storable(value[:256]) for key, value in identity.items() if value}
+    def identify(self, session: SessionEntry | None = None, **identity: str) -> None:
+        """Client name, client version, protocol revision of a session (our own by default), as they become known."""
+        (session or self._own).identify(identity)
+        self._announce(session)
+
+    def end(self, session: SessionEntry) -> None:
+        """A session that shares this recorder is over. Its row stays unwritten if nothing was recorded of it."""
+        session.end(None)
+        if session.known:
+            self._announce(session)
+
+    def _announce(self, session: SessionEntry | None) -> None:
+        if session is not None:
+            self._news.append(session)
         self.nudge()
 
     def defer(self, work: Callable[[Transaction], None]) -> None:
@@ -135,7 +147,7 @@ class Recorder:
 
     def close(self, exit_code: int | None, *, wait_s: float = 5.0) -> None:
         """Write all that is left, end the session's row, and stop."""
-        self._exit_code = exit_code
+        self._own.end(exit_code)
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -153,12 +165,12 @@ class Recorder:
                 else:
                     self._stop.wait(RETRY_S)
                     self.nudge()
-            self._flush(last=True)
+            self._flush()
         finally:
             if self._ledger is not None:
                 self._ledger.close()
 
-    def _flush(self, *, last: bool = False) -> bool:
+    def _flush(self) -> bool:
         """Write everything waiting. False, and nothing forgotten, when the state file cannot be written."""
         try:
             ledger = self._open()
@@ -169,13 +181,13 @@ class Recorder:
                     if done:
                         self._waiting_bytes -= len(call.arguments) + len(call.result)
                     self._unwritten[call.n] = call, done or self._unwritten.get(call.n, (call, False))[1]
-                self._write(ledger, last=last and not self._queue)
+                self._write(ledger)
                 self._unwritten.clear()
                 if not self._queue:
                     self._waiting_bytes = 0  # two threads add to it: a lost sum is forgotten here
                 if not self._full():
                     self._room.set()
-                if not self._queue:
+                if not self._queue and not self._news:
                     break
         except StateError as error:
             return self._failed(error)
@@ -197,7 +209,7 @@ class Recorder:
             self._ledger.close()
             self._ledger = None
             self._on_state(StateError("the state file was replaced by another"))
-        self._ledger, self._session = Ledger.open(self._path), None
+        self._ledger = Ledger.open(self._path)
         return self._ledger
 
     def _forget_excess(self) -> None:
@@ -207,13 +219,14 @@ class Recorder:
             self._queue.popleft()
             self._lost += 1
 
-    def _write(self, ledger: Ledger, *, last: bool) -> None:
+    def _write(self, ledger: Ledger) -> None:
         batch = [call for call, _ in self._unwritten.values()]
         for call in batch:
             self._measure(call)
         with ledger.transaction() as tx:
             db = tx.db
-            session = self._write_session(tx, last=last)
+            if not self._shared:
+                self._own.write(tx, ledger)
             self._settle(tx)
             for lock_utc in {call.lock_utc for call in batch if call.lock_utc}:
                 tx.count_refused(sum(call.lock_utc == lock_utc for call in batch), lock_utc)
@@ -223,11 +236,13 @@ class Recorder:
                 work(tx)
             self._write_warnings(tx)
             ledger.clock.mark(db)
+            sessions = [(call.session or self._own).write(tx, ledger) for call in batch]
+            self._write_sessions(tx, ledger)
             if not batch:
                 return
             rev = db.execute("UPDATE state SET rev = rev + ? RETURNING rev", (len(batch),)).fetchone()[0]
             # Each row has a rev of its own, so that a reader may stop after any row and go on from there.
-            rows = [self._row(call, session, rev - len(batch) + i) for i, call in enumerate(batch, 1)]
+            rows = [self._row(call, sessions[i], rev - len(batch) + 1 + i) for i, call in enumerate(batch)]
             whole = len(rows) // CHUNK * CHUNK
             for start in range(0, whole, CHUNK):
                 db.execute(_INSERT_CHUNK, list(chain.from_iterable(rows[start : start + CHUNK])))
@@ -249,36 +264,11 @@ class Recorder:
 
         tx.on_rollback.append(restore)
 
-    def _write_session(self, tx: Transaction, *, last: bool) -> int:
-        db, before = tx.db, (self._session, self._written_identity)
-
-        def restore() -> None:
-            self._session, self._written_identity = before
-
-        tx.on_rollback.append(restore)
-        if self._session is None:
-            self._session = db.execute(
-                "INSERT INTO sessions (server, transport, pid, command, started_utc) VALUES (?, ?, ?, ?, ?)",
-                (*self._opening, tx.utc),
-            ).lastrowid
-            self._written_identity = {}
-        if self._identity != self._written_identity:
-            identity = self._identity
-            db.execute(
-                "UPDATE sessions SET client_name = ?, client_version = ?, protocol = ? WHERE id = ?",
-                (
-                    *(identity.get(k, "") for k in ("client_name", "client_version", "protocol")),
-                    self._session,
-                ),
-            )
-            self._written_identity = identity
-        if last:
-            db.execute(
-                "UPDATE sessions SET ended_utc = ?, exit_code = ? WHERE id = ?",
-                (tx.utc, self._exit_code, self._session),
-            )
-        assert self._session is not None
-        return self._session
+    def _write_sessions(self, tx: Transaction, ledger: Ledger) -> None:
+        for _ in range(min(len(self._news), BATCH)):
+            session = self._news.popleft()
+            tx.on_rollback.append(partial(self._news.appendleft, session))
+            session.write(tx, ledger)
 
     def _row(self, call: Call, session: int, rev: int) -> tuple[Any, ...]:
         arguments = result = ""

@@ -63,6 +63,7 @@ class Call(msgspec.Struct, gc=False):
     code: str = ""  # of a refusal: locked, panic, calls, tokens, cost, quarantined …; or a JSON-RPC error code
     note: str = ""  # why it was refused, what the violation was
     lock_utc: int = 0  # refused under the lock made at this time, and to be counted there
+    session: Any = None  # the `SessionEntry` it is recorded under, where a gate serves several
     flags: str = (
         ""  # comma separated: unlisted, late, retry, would-lock:<limit>, unquoted (bodies left out in a flood)
     )
