@@ -44,6 +44,7 @@ COMMANDS = {
     "exempt": Entry("patterns:exempt", TUNE, "Exempt the tools that match a pattern from protection."),
     "unexempt": Entry("patterns:unexempt", TUNE, "Take an exemption away."),
     "doctor": Entry("doctor:command", SHELL, "Check everything mcpwatch depends on, and say how to mend it."),
+    "eval": Entry("eval:command", SHELL, "Measure the rules on a labelled corpus."),
     "completions": Entry("completions:command", SHELL, "Print completions for your shell."),
 }
 

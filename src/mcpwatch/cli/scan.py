@@ -144,20 +144,22 @@ def _may_start(ledger: Ledger, target: Target, yes: bool, problems: Problems) ->
 
 
 async def _discover_all(targets: Sequence[Target], timeout: float, bar: Bar) -> list[Found]:
-    slots = asyncio.Semaphore(AT_ONCE)
-    done = 0
+    import anyio
 
-    async def one(target: Target) -> Found:
-        nonlocal done
+    slots = anyio.Semaphore(AT_ONCE)
+    everything: list[Found] = []
+
+    async def one(target: Target) -> None:
         async with slots:
-            found = await discover(target, timeout)
-        done += 1
-        bar.show(done, len(targets), target.name)
-        return found
+            everything.append(await discover(target, timeout))
+        bar.show(len(everything), len(targets), target.name)
 
     if targets:
         bar.show(0, len(targets), "connecting")
-    return list(await asyncio.gather(*map(one, targets)))
+    async with anyio.create_task_group() as tasks:
+        for target in targets:
+            tasks.start_soon(one, target)
+    return sorted(everything, key=lambda found: found.target.name)
 
 
 # -- the model -----------------------------------------------------------------------------------------
@@ -193,6 +195,8 @@ def _ask_consent(ledger: Ledger) -> None:
 
 async def _ask_the_model(ledger: Ledger, servers: list[str], bar: Bar) -> list[str]:
     """Until the model has seen all that is pending. Sentences about what kept it from that."""
+    import anyio
+
     scanner = Scanner(ledger.path, host=BY)
     work = asyncio.create_task(scanner.once(servers))
     try:
@@ -201,7 +205,7 @@ async def _ask_the_model(ledger: Ledger, servers: list[str], bar: Bar) -> list[s
             await asyncio.wait([work], timeout=POLL_S)
     finally:
         work.cancel()
-        with suppress(asyncio.CancelledError):
+        with anyio.CancelScope(shield=True), suppress(asyncio.CancelledError):
             await work
     if scanner.status == "elsewhere":
         return await _watch_other(ledger, servers, bar)

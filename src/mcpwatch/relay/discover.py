@@ -21,6 +21,7 @@ from msgspec import Raw
 
 from mcpwatch.protocol.definitions import LIST_KEYS, MAX_ITEMS, read_page
 from mcpwatch.protocol.message import Malformed
+from mcpwatch.relay.launch import environment, launched
 from mcpwatch.store.records import Definition
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class _Refused(Exception):
 async def discover(target: Target, deadline_s: float = DEADLINE_S) -> Found:
     """Connect, list everything, hang up. Never raises but for cancellation."""
     import anyio
+    import mcp  # noqa: F401 - half a second that is not the server's
 
     _silence()
     found = Found(target, definitions={}, complete=set(), problems=[])
@@ -89,22 +91,15 @@ async def discover(target: Target, deadline_s: float = DEADLINE_S) -> Found:
 @asynccontextmanager
 async def _connected(target: Target, stderr: IO[bytes], deadline_s: float) -> AsyncIterator[Client]:
     import httpx2
-    from mcp import Client, StdioServerParameters
+    from mcp import Client
     from mcp.client.sse import sse_client
-    from mcp.client.stdio import stdio_client
     from mcp.client.streamable_http import streamable_http_client
 
     options: dict[str, Any] = {"read_timeout_seconds": deadline_s, "cache": None}
     if target.transport == "stdio":
-        environment = {name: value for name, value in os.environ.items() if name not in _OURS}
-        parameters = StdioServerParameters(
-            command=target.command[0],
-            args=list(target.command[1:]),
-            env={**environment, **target.env},
-            cwd=target.cwd,
-            encoding_error_handler="replace",
-        )
-        async with Client(stdio_client(parameters, stderr), **options) as client:  # type: ignore[arg-type]
+        env = environment(target.env, _OURS)
+        transport = launched(target.command, env=env, cwd=target.cwd, stderr=stderr)
+        async with Client(transport, **options) as client:
             yield client
     elif target.transport == "sse":
         async with Client(sse_client(target.url, headers=target.headers), **options) as client:
