@@ -114,6 +114,18 @@ def test_a27_what_is_not_protected_passes_while_the_file_fails(path: Path) -> No
         relay.answer(call)
 
 
+def test_a27_the_rest_is_relayed_without_waiting_for_a_disk_that_fails(path: Path) -> None:
+    """Were every call to wait a second for room, this would take hours; the test's time limit ends it."""
+    made(path)
+    with Relay(path) as relay:
+        assert passes(relay)
+        overwrite(path, 0, b"garbage garbage garbage")
+        wait_until(lambda: not passes(relay), "a refusal")
+        body = b'"' + b"x" * 4000 + b'"'
+        for _ in range(20_000):
+            relay.pass_through("free", body, body)
+
+
 def test_a27_before_the_file_was_ever_read_everything_counts_as_protected(path: Path) -> None:
     made(path)
     overwrite(path, 0, b"garbage garbage garbage")

@@ -6,6 +6,7 @@ each statement holds the interpreter lock only while it is bound), and the runni
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -77,6 +78,8 @@ class Recorder:
         self._stop = threading.Event()
         self._waiting_bytes = 0
         self._flooded = False
+        self._failing = False
+        self._forgetting = threading.Lock()
         self._unwritten: dict[int, tuple[Call, bool]] = {}
         self._lost = 0
         self._deferred: deque[Callable[[Transaction], None]] = deque(maxlen=QUEUE_MOST)
@@ -99,7 +102,9 @@ class Recorder:
             self._waiting_bytes += len(call.arguments) + len(call.result)
         if self._full():
             self._room.clear()
-            if self._full():  # still: else nobody may be left to make room
+            if self._failing:
+                self._forget_excess()
+            elif self._full():  # still: else nobody may be left to make room
                 self._room.wait(RETRY_S)
 
     def _full(self) -> bool:
@@ -193,10 +198,12 @@ class Recorder:
             return self._failed(error)
         except Exception as error:  # noqa: BLE001 - what is not recorded is not charged: it must stop calls, not a thread
             return self._failed(StateError(f"the recorder failed: {type(error).__name__}: {error}"))
+        self._failing = False
         self._on_state(None)
         return True
 
     def _failed(self, error: StateError) -> bool:
+        self._failing = True
         self._forget_excess()
         self._room.set()
         self._on_state(error)
@@ -214,10 +221,12 @@ class Recorder:
 
     def _forget_excess(self) -> None:
         """With no disk to write to, the oldest calls go: memory is bounded and the relay lives on."""
-        excess = len(self._queue) - QUEUE_MOST // 2
-        for _ in range(max(0, excess)):
-            self._queue.popleft()
-            self._lost += 1
+        with self._forgetting, contextlib.suppress(IndexError):  # empty: the recorder took them after all
+            while len(self._queue) > QUEUE_MOST // 2 or self._waiting_bytes > BYTES_MOST // 2:
+                call, done = self._queue.popleft()
+                if done:
+                    self._waiting_bytes -= len(call.arguments) + len(call.result)
+                self._lost += 1
 
     def _write(self, ledger: Ledger) -> None:
         batch = [call for call, _ in self._unwritten.values()]
