@@ -1,0 +1,76 @@
+"""The machine as paths depend on it: system, home, environment, folder. A value, so that tests make their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcpwatch.clients.table import EDITORS, Place, System
+
+_VARIABLE = re.compile(r"\$([A-Z_]+)")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where we are."""
+
+    system: System
+    home: Path
+    env: Mapping[str, str]
+    folder: Path
+
+    @classmethod
+    def here(cls) -> Surroundings:
+        """This process's own."""
+        system: System = {"darwin": "macos", "win32": "windows"}.get(sys.platform, "linux")  # type: ignore[assignment]
+        return cls(system, Path.home(), os.environ, Path.cwd())
+
+    def projects(self) -> list[Path]:
+        """This folder and, when that is another, the repository's: clients look for their files in either."""
+        for folder in (self.folder, *self.folder.parents):
+            if folder == self.home:
+                break
+            if (folder / ".git").exists():
+                return list(dict.fromkeys((self.folder, folder)))
+        return [self.folder]
+
+    def paths(self, place: Place) -> list[Path]:
+        """Where files of this place would be; those a `*` stands for are there."""
+        if self.system not in place.systems:
+            return []
+        found: list[Path] = []
+        for template in self._templates(place.path):
+            if "*" in template:
+                path = Path(template)
+                found += sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+            else:
+                found.append(Path(template))
+        return found
+
+    def _templates(self, path: str) -> list[str]:
+        for alternative in path.split(" | "):
+            names = _VARIABLE.findall(alternative)
+            if all(self.env.get(name) for name in names):
+                path = _VARIABLE.sub(lambda match: self.env[match[1]], alternative)
+                break
+        else:
+            return []
+        for name, folder in self._folders().items():
+            path = path.replace(f"{{{name}}}", folder)
+        if path.startswith("~/"):
+            path = f"{self.home}/{path[2:]}"
+        paths = [path.replace("{editor}", editor) for editor in EDITORS] if "{editor}" in path else [path]
+        if "{project}" in path:
+            return [path.replace("{project}", str(project)) for path in paths for project in self.projects()]
+        return paths
+
+    def _folders(self) -> dict[str, str]:
+        return {
+            "config": self.env.get("XDG_CONFIG_HOME") or f"{self.home}/.config",
+            "support": f"{self.home}/Library/Application Support",
+            "appdata": self.env.get("APPDATA") or f"{self.home}/AppData/Roaming",
+        }
