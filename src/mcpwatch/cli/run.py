@@ -131,7 +131,7 @@ def default_name(command: Sequence[str]) -> str:
     while len(words) > 1 and (_stem(words[0]) in _RUNNERS or words[0] in _VERBS or "=" in words[0]):
         words.pop(0)
     path = (words[0] if words else command[0]).replace("\\", "/").rstrip("/")
-    parts = [part for part in path.split("/") if part]
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     while len(parts) > 1 and _stem(parts[-1]) in _GENERIC:
         parts.pop()
     last = parts[-1] if parts else ""

@@ -1,0 +1,146 @@
+"""The server's process: started as asked, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mcpwatch.relay.child import Child, NotStarted
+from servers.processes import alive, wait_gone, wait_until
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+PARENT = """
+import subprocess, sys, time, signal
+if "stubborn" in sys.argv:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)
+kid = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(kid.pid, flush=True)
+time.sleep(600 if "stay" in sys.argv else 0)
+"""
+
+
+def grandchild(child: Child) -> int:
+    return int(os.read(child.stdout, 100))
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (["no-such-command-anywhere"], 127, "check its spelling"),
+        (["/nowhere/at/all"], 127, "full path"),
+        ([str(Path(__file__).parent)], 126, "executed"),
+        ([__file__], 126, "executed"),
+        (["bad\0name"], 126, "null"),
+    ],
+)
+def test_a_command_that_cannot_be_started_says_what_to_do(command, code, words):
+    with pytest.raises(NotStarted) as caught:
+        Child.start(command)
+    assert caught.value.code == code
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("script", ["import sys; sys.exit(3)", "import os; os.kill(os.getpid(), 9)"])
+def test_exit_codes(script):
+    child = Child.start([sys.executable, "-c", script])
+    assert child.wait() == (3 if "exit" in script else 137)
+
+
+def test_the_server_does_not_ignore_what_python_ignores():
+    shell = Child.start(["sh", "-c", "grep SigIgn /proc/$$/status"])
+    shell.wait()
+    ignored = int(os.read(shell.stdout, 100).split()[1], 16)
+    assert ignored & (1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)) == 0
+
+
+def test_the_server_holds_no_pipe_of_another():
+    """Or the other's end of input would not reach it."""
+    first = Child.start(SLEEP)
+    first.watch()
+    second = Child.start(["sh", "-c", "ls -l /proc/$$/fd"])
+    second.wait()
+    shown = os.read(second.stdout, 10_000)
+    for fd in (first.stdin, first.stdout):
+        assert str(os.fstat(fd).st_ino).encode() not in shown
+    assert b"pipe:" in shown
+    first.kill()
+    first.wait()
+    first.unwatch()
+
+
+@pytest.mark.parametrize("mode", ["meek", "stubborn"])
+def test_what_the_server_left_behind_is_ended(mode):
+    child = Child.start([sys.executable, "-c", PARENT, mode])
+    left = grandchild(child)
+    child.wait()
+    assert alive(left)
+    child.finish(0.2)
+    wait_gone([left])
+
+
+def test_nothing_to_end_takes_no_time():
+    child = Child.start(["true"])
+    child.wait()
+    start = time.monotonic()
+    child.finish(30)
+    child.signal(signal.SIGTERM)
+    child.kill()
+    assert time.monotonic() - start < 1
+
+
+GUARD = """
+import os, sys
+from mcpwatch.relay.child import Child
+child = Child.start(sys.argv[1:])
+child.watch()
+print(child.pid, os.read(child.stdout, 100).decode(), flush=True)
+if sys.stdin.read(1):
+    child.kill(); child.wait(); child.unwatch()
+"""
+
+
+@pytest.mark.parametrize("mode", ["meek", "stubborn"])
+def test_kill_9_of_the_guard_takes_the_whole_group_along(mode):
+    command = [sys.executable, "-c", GUARD, sys.executable, "-c", PARENT, "stay", mode]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as guard:
+        assert guard.stdout
+        pids = [int(word) for word in guard.stdout.readline().split()]
+        assert all(map(alive, pids))
+        guard.kill()
+        # The watchdog holds nothing the client waits for.
+        assert guard.stdout.read().strip() == b""
+        wait_gone(pids, 5)
+
+
+def watchdogs(group: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"mcpwatch-watchdog" in words and str(group).encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def test_the_watchdog_goes_with_the_guard():
+    command = [sys.executable, "-c", GUARD, sys.executable, "-c", PARENT, "stay"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as guard:
+        assert guard.stdin
+        assert guard.stdout
+        pids = [int(word) for word in guard.stdout.readline().split()]
+        wait_until(lambda: watchdogs(pids[0]), "the watchdog")
+        guard.stdin.write(b"x")
+        guard.stdin.close()
+        assert guard.wait() == 0
+        assert watchdogs(pids[0]) == []
+        wait_gone(pids)
