@@ -17,12 +17,23 @@ from servers.processes import wait_until
 class Relay:
     """What a relay does with a gate, without moving bytes."""
 
-    def __init__(self, path: Path, server: str = "github", on_lock: Callable[[Refusal], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        server: str = "github",
+        *,
+        command: str = "",
+        on_lock: Callable[[Refusal], None] | None = None,
+    ) -> None:
         self.path = path
         self.locks: list[Refusal] = []
         self.told = threading.Event()
         self.gate = Gate(
-            server=server, transport="stdio", command=f"{server} --serve", on_lock=on_lock or self._locked, state=path
+            server=server,
+            transport="stdio",
+            command=command or f"{server} --serve",
+            on_lock=on_lock or self._locked,
+            state=path,
         )
         self.closed = False
 

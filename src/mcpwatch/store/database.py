@@ -18,6 +18,7 @@ T = TypeVar("T")
 SCHEMA_VERSION = 1
 BUSY_DEADLINE_S = 5.0  # a writer that cannot get its turn in this time has failed
 _SCHEMA = Path(__file__).with_name("schema.sql")
+_SMALLEST = 512  # bytes in the smallest page
 _APPLICATION_ID = 0x6D637077  # "mcpw"
 
 # Writers of one process take turns here, so that they never spin on SQLite's own lock against each other.
@@ -84,6 +85,8 @@ def _make_private(path: Path) -> None:
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise StateError(f"state file {path} is not a regular file; move it away")
+    if 0 < status.st_size < _SMALLEST:  # SQLite would take it for an empty one and begin anew
+        raise StateError(f"state file {path} is damaged: it was cut short; move it away and start again")
     if os.name == "posix":
         if status.st_uid != os.geteuid() and os.geteuid() != 0:
             raise StateError(f"state file {path} belongs to another user; set MCPWATCH_STATE elsewhere")

@@ -79,9 +79,15 @@ class Ledger:
         """`with ledger.transaction() as tx:` one write transaction; rolled back when the block raises."""
         return _Writing(self)
 
-    def give_back(self) -> None:
-        """Return free pages to the file system, outside any transaction."""
-        self._read(lambda db: db.execute("PRAGMA incremental_vacuum(2000)").fetchall())
+    def give_back(self, most: int) -> bool:
+        """Return up to `most` free pages to the file system, outside any transaction; True when some are left."""
+
+        def read(db: sqlite3.Connection) -> bool:
+            db.executescript(f"PRAGMA incremental_vacuum({most})")  # execute() would stop after the first page
+            free: int = db.execute("PRAGMA freelist_count").fetchone()[0]
+            return free > 0
+
+        return self._read(read)
 
     def news(self) -> bytes | int:
         """Differs from its last value when any connection has committed (0.2 µs, takes no lock)."""

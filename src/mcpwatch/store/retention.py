@@ -9,6 +9,7 @@ from mcpwatch.store import charges
 from mcpwatch.store.ledger import Ledger
 
 STEP_ROWS = 500
+STEP_PAGES = 500
 EVERY_NS = 3600 * charges.SECOND_NS
 _DAY_NS = 24 * EVERY_NS
 _MIB = 1 << 20
@@ -32,7 +33,7 @@ class Retention:
             return claimed.rowcount > 0
 
     def step(self, ledger: Ledger) -> bool:
-        """Delete up to STEP_ROWS calls; True while there is more to do."""
+        """Delete up to STEP_ROWS rows, or give back the room of earlier ones; True while there is more to do."""
         with ledger.transaction() as tx:
             db = tx.db
             horizon = ledger.clock.utc() - self.days * _DAY_NS
@@ -52,9 +53,7 @@ class Retention:
                     "DELETE FROM sessions WHERE ended_utc < ? AND id NOT IN (SELECT DISTINCT session FROM calls)",
                     (horizon,),
                 )
-        if gone == 0:
-            ledger.give_back()
-        return gone > 0
+        return gone > 0 or ledger.give_back(STEP_PAGES)
 
     @staticmethod
     def _size(db: sqlite3.Connection) -> int:
