@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 
 
 WATCH, PROTECT, TUNE, SHELL = "See what happens", "Stop and allow", "What is protected, and how", "This program"
+SETUP = "Your AI clients"
 
 COMMANDS = {
     "run": Entry("group:run_comes_first", WATCH, "Guard one MCP server; your AI client starts this in its place."),
@@ -43,6 +44,9 @@ COMMANDS = {
     "unprotect": Entry("patterns:unprotect", TUNE, "Take a protecting pattern away."),
     "exempt": Entry("patterns:exempt", TUNE, "Exempt the tools that match a pattern from protection."),
     "unexempt": Entry("patterns:unexempt", TUNE, "Take an exemption away."),
+    "clients": Entry("clients:command", SETUP, "List the AI clients here, their servers, and which are watched."),
+    "wrap": Entry("wrap:command", SETUP, "Put mcpwatch before the servers your AI clients start."),
+    "unwrap": Entry("unwrap:command", SETUP, "Take it away again, byte for byte."),
     "doctor": Entry("doctor:command", SHELL, "Check everything mcpwatch depends on, and say how to mend it."),
     "eval": Entry("eval:command", SHELL, "Measure the rules on a labelled corpus."),
     "completions": Entry("completions:command", SHELL, "Print completions for your shell."),

@@ -81,8 +81,8 @@ class Document:
         back = Editor(edited.text, self.place.format)
         undo = [Edit("unwrap", after) for edit, after in pairs if edit.action == "wrap"]
         undo += [Edit("point", after, _address(edit.entry)) for edit, after in pairs if edit.action == "point"]
-        restored = splice(edited.text, [cut for edit in undo for cut in _splices(back, edit)])
-        if len(undo) == len(edits) and restored != self.text:
+        kept = [cut for edit in edits if edit.action in ("repair", "unwrap") for cut in _splices(editor, edit)]
+        if splice(edited.text, [cut for edit in undo for cut in _splices(back, edit)]) != splice(self.text, kept):
             raise NotEditable("it could not be restored exactly")
         return edited
 

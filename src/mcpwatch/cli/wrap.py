@@ -1,0 +1,158 @@
+"""`mcpwatch wrap`, and what it has in common with `unwrap`: which files, the preview, the question, the writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mcpwatch.cli import ask, exits
+from mcpwatch.cli.output import print_line, safe
+from mcpwatch.clients.plan import Change, apply, plan_wrap
+from mcpwatch.clients.program import NoProgram, program
+from mcpwatch.clients.surroundings import Surroundings
+from mcpwatch.clients.survey import ConfigFile, select, survey
+from mcpwatch.clients.table import BY_ID, Scope
+from mcpwatch.clients.write import NotWritten
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SAID = {"wrap": "through mcpwatch, as", "repair": "through this mcpwatch, as", "unwrap": "directly", "point": "as"}
+
+
+def options(command: F) -> F:
+    """The options of `wrap` and `unwrap`."""
+    for option in reversed(
+        (
+            click.option(
+                "--client", "-c", "clients", multiple=True, type=click.Choice(sorted(BY_ID)), help="Only this client."
+            ),
+            click.option("--server", "-s", "servers", multiple=True, help="Only servers of this name, or pattern."),
+            click.option("--project", is_flag=True, help="The files of the project here, not your own."),
+            click.option(
+                "--file",
+                "-f",
+                "files",
+                multiple=True,
+                type=click.Path(path_type=Path),
+                help="This file, whichever client reads it.",
+            ),
+            click.option("--dry-run", "-n", is_flag=True, help="Only show what would change."),
+            click.option("--yes", "-y", is_flag=True, help="Do not ask."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(
+    "wrap", epilog="\b\nExamples:\n  mcpwatch wrap --dry-run\n  mcpwatch wrap --client cursor --server 'git*'"
+)
+@options
+def command(
+    clients: Sequence[str], servers: Sequence[str], project: bool, files: Sequence[Path], dry_run: bool, yes: bool
+) -> int:
+    """Finds the servers in your AI clients' files and has each started through mcpwatch. Shows what would change, and
+    asks; a copy of each file is kept beside it, and `mcpwatch unwrap` restores every byte. Done twice, it changes
+    nothing. A project's files are often shared with others, who need mcpwatch at the same path: they are left alone
+    without --project."""
+    found = chosen(clients, project, files)
+    check_names(found, servers)
+    everywhere = survey(Surroundings.here(), here())
+    changes = plan_wrap(found, here(), everywhere=everywhere, servers=servers)
+    return carry_out(found, changes, dry_run=dry_run, yes=yes, idle="Nothing to wrap.")
+
+
+def here() -> str:
+    """The path clients are to start."""
+    try:
+        return program()
+    except NoProgram as error:
+        raise exits.Failure(str(error)) from error
+
+
+def chosen(clients: Sequence[str], project: bool, files: Sequence[Path]) -> list[ConfigFile]:
+    """The files the options name."""
+    if files and (clients or project):
+        raise click.UsageError("--file names a file by itself: leave --client and --project out")
+    missing = [path for path in files if not path.exists()]
+    if missing:
+        raise click.UsageError(f"no such file: {missing[0]}")
+    scope: Scope = "project" if project else "user"
+    absolute = [path.absolute() for path in files]
+    found = survey(Surroundings.here(), here(), clients=clients, scopes=(scope,), files=absolute)
+    if not found:
+        where = "in this project" if project else "on this machine"
+        whose = " and ".join(BY_ID[client].name for client in clients) or "an AI client"
+        raise exits.Failure(f"no configuration of {whose} was found {where} (`mcpwatch clients` says where it looks)")
+    return found
+
+
+def check_names(files: Sequence[ConfigFile], servers: Sequence[str]) -> None:
+    """A pattern that matches no server is a mistake."""
+    everything = [server for file in files for server in file.servers]
+    for pattern in servers:
+        if not select(everything, (pattern,)):
+            raise exits.Failure(f"no server is called {pattern} (`mcpwatch clients` lists them)")
+
+
+def carry_out(files: Sequence[ConfigFile], changes: Sequence[Change], *, dry_run: bool, yes: bool, idle: str) -> int:
+    """Show the changes, ask, and make them; the exit code."""
+    unread = [file for file in files if file.error]
+    for change in changes:
+        _show(change)
+    for file in unread:
+        print_line(f"{_title(file)}\n  left alone: {safe(file.error)}")
+    code = exits.FAILED if unread else exits.OK
+    changes = [change for change in changes if change.steps]
+    if not changes:
+        print_line(idle)
+        return code
+    if dry_run:
+        print_line("Nothing was changed (--dry-run).")
+        return code
+    if not yes:
+        _ask(len(changes))
+    return _write(changes) or code
+
+
+def _ask(count: int) -> None:
+    if not ask.possible():
+        raise exits.Failure("nothing was changed: no terminal to ask at; --yes goes without asking", exits.DENIED)
+    answer = ask.word(f"Change {'this file' if count == 1 else f'these {count} files'}? [y/N] ")
+    if answer.lower() not in ("y", "yes"):
+        raise exits.Failure("nothing was changed")
+
+
+def _write(changes: Sequence[Change]) -> int:
+    code = exits.OK
+    for change in changes:
+        try:
+            copy = apply(change)
+        except NotWritten as error:
+            click.echo(safe(f"mcpwatch: {change.file.path}: not changed: {error}", limit=4000), err=True)
+            code = exits.FAILED
+        else:
+            print_line(f"Changed {safe(str(change.file.path), limit=4000)}\n  as it was: {safe(copy.name)}")
+    if code == exits.OK:
+        print_line("Restart the clients, or have them reload their servers, for this to take effect.")
+    return code
+
+
+def _show(change: Change) -> None:
+    print_line(_title(change.file))
+    for step in change.steps:
+        note = " (disabled at present)" if step.server.disabled else ""
+        guard = "" if step.action == "unwrap" else f" {step.guard}"
+        print_line(f"  {safe(step.server.name, limit=60)}: {_SAID[step.action]}{safe(guard, limit=110)}{note}")
+    for server, reason in change.kept:
+        print_line(f"  {safe(server.name, limit=60)}: stays as it is: {safe(reason)}")
+    for line in change.diff():
+        colour = "red" if line.startswith("-") else "green"
+        print_line("    " + click.style(safe(line, limit=400, lines="show"), fg=colour))
+
+
+def _title(file: ConfigFile) -> str:
+    return click.style(f"{file.client.name}: {safe(str(file.path), limit=4000)}", bold=True)

@@ -1,0 +1,209 @@
+"""Changes as they would be made: what wrapping or unwrapping does to each file, shown before it is done."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mcpwatch.clients import registry
+from mcpwatch.clients.document import Action, Document, Edit
+from mcpwatch.clients.edit import NotEditable
+from mcpwatch.clients.names import Names
+from mcpwatch.clients.survey import ConfigFile, Server, Status, select
+from mcpwatch.clients.write import NotWritten, alone, replace_file
+from mcpwatch.store.mask import masked
+
+_WIDTH = 300
+
+
+class Gateway(Protocol):
+    """What stands before servers reached over HTTP."""
+
+    def url_for(self, name: str, url: str, headers: Collection[str]) -> tuple[str, str]:
+        """The address at the gateway for a server (its `headers` are names only: values stay with the client) and "";
+        or "" and the reason why it must stay as it is."""
+        ...
+
+    def origin_of(self, url: str) -> str | None:
+        """The server's own address behind one of the gateway's; None for any other address."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done to one server. `guard` is our name for it."""
+
+    server: Server
+    action: Action
+    guard: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to one file, and what was asked for but stays as it is: the server, and why."""
+
+    file: ConfigFile
+    after: bytes
+    steps: tuple[Step, ...]
+    kept: tuple[tuple[Server, str], ...]
+
+    @property
+    def before(self) -> bytes:
+        """The file's bytes as they were surveyed."""
+        return b"" if self.file.document is None else self.file.document.data
+
+    def diff(self) -> list[str]:
+        """The lines that change, each with `-` or `+` before it; secrets masked, long lines cut to what differs."""
+        before = self.before.decode("utf-8").splitlines()
+        after = self.after.decode("utf-8").splitlines()
+        lines: list[str] = []
+        for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+            if tag != "equal":
+                lines += _hunk(before[a:b], after[c:d])
+        return lines
+
+
+def plan_wrap(
+    files: Sequence[ConfigFile],
+    program: str,
+    *,
+    everywhere: Sequence[ConfigFile] = (),
+    servers: Collection[str] = (),
+    gateway: Gateway | None = None,
+) -> list[Change]:
+    """Put mcpwatch before the servers that match. `everywhere`: all files there are, that no name be given twice."""
+    names = _taken([*files, *everywhere])
+    return [change for file in files if (change := _wrap(file, program, servers, names, gateway))]
+
+
+def plan_unwrap(
+    files: Sequence[ConfigFile], *, servers: Collection[str] = (), gateway: Gateway | None = None
+) -> list[Change]:
+    """Take mcpwatch away from the servers that match."""
+    changes = []
+    for file in files:
+        edits, kept = [], []
+        for server in select(file.servers, servers):
+            origin = _origin(server, gateway)
+            if origin is not None:
+                edits.append((Step(server, "unwrap", server.guard), Edit("point", server.entry, origin)))
+            elif server.entry.wrapped is not None:
+                edits.append((Step(server, "unwrap", server.guard), Edit("unwrap", server.entry)))
+            elif server.entry.inside:
+                kept.append((server, server.reason))
+        if edits or kept:
+            changes.append(_change(file, edits, kept))
+    return changes
+
+
+def apply(change: Change) -> Path:
+    """Make the change; returns the copy of the file as it was. Raises NotWritten, and then nothing was changed."""
+    added = {step.server.entry.way: step.guard for step in change.steps if step.action != "unwrap"}
+    removed = {step.server.entry.way for step in change.steps if step.action == "unwrap"}
+    try:
+        with alone(registry.lock_file()):
+            copy = replace_file(change.file.path, change.before, change.after)
+            registry.record(change.file.path, added, removed)
+    except OSError as error:
+        raise NotWritten(f"the state folder cannot be written: {error.strerror}") from error
+    return copy
+
+
+def _taken(files: Iterable[ConfigFile]) -> Names:
+    names = Names()
+    for file in files:
+        for server in file.servers:
+            form, wrapped = server.entry.form, server.entry.wrapped
+            if form is not None and wrapped is not None:
+                names.take(wrapped.name, form.texts[wrapped.count :])
+    return names
+
+
+def _wrap(
+    file: ConfigFile, program: str, patterns: Collection[str], names: Names, gateway: Gateway | None
+) -> Change | None:
+    edits: list[tuple[Step, Edit]] = []
+    kept: list[tuple[Server, str]] = []
+    for server in select(file.servers, patterns):
+        entry = server.entry
+        if server.status is Status.WATCHED:
+            if server.reason:
+                kept.append((server, server.reason))
+        elif server.status is Status.DRIFTED:
+            edits.append((Step(server, "repair", server.guard), Edit("repair", entry, program, server.guard)))
+        elif server.status is Status.HTTP:
+            address, reason, guard = _behind(server, names, gateway)
+            if address:
+                edits.append((Step(server, "point", guard), Edit("point", entry, address, guard)))
+            elif reason:
+                kept.append((server, reason))
+        elif server.reason:
+            kept.append((server, server.reason))
+        elif entry.form is not None:
+            guard = names.give(server.guard or server.name, entry.form.texts)
+            edits.append((Step(server, "wrap", guard), Edit("wrap", entry, program, guard)))
+    return _change(file, edits, kept) if edits or kept else None
+
+
+def _behind(server: Server, names: Names, gateway: Gateway | None) -> tuple[str, str, str]:
+    """The gateway's address for a server, or why it has none, and our name for it."""
+    url = server.entry.url
+    if gateway is None or url is None:
+        return "", server.reason, ""
+    if gateway.origin_of(str(url.value)) is not None:
+        return "", "", ""
+    headers = server.entry.node.get("headers")
+    guard = names.give(server.name, (str(url.value),))
+    given = [member.key for member in headers.members] if headers is not None else []
+    return (*gateway.url_for(guard, str(url.value), given), guard)
+
+
+def _origin(server: Server, gateway: Gateway | None) -> str | None:
+    url = server.entry.url
+    return None if gateway is None or url is None else gateway.origin_of(str(url.value))
+
+
+def _change(file: ConfigFile, edits: Sequence[tuple[Step, Edit]], kept: list[tuple[Server, str]]) -> Change:
+    assert file.document is not None
+    try:
+        edited = file.document.edit([edit for _, edit in edits])
+    except NotEditable:
+        edits, refused = _possible(file.document, edits)
+        kept = kept + refused
+        edited = file.document.edit([edit for _, edit in edits])
+    return Change(file, edited.data, tuple(step for step, _ in edits), tuple(kept))
+
+
+def _possible(
+    document: Document, edits: Sequence[tuple[Step, Edit]]
+) -> tuple[list[tuple[Step, Edit]], list[tuple[Server, str]]]:
+    """Those edits that can be made, and the servers of the others with the reason."""
+    good: list[tuple[Step, Edit]] = []
+    refused: list[tuple[Server, str]] = []
+    for step, edit in edits:
+        try:
+            document.edit([*(made for _, made in good), edit])
+            good.append((step, edit))
+        except NotEditable as error:
+            refused.append((step.server, str(error)))
+    return good, refused
+
+
+def _hunk(before: list[str], after: list[str]) -> list[str]:
+    before, after = [masked(line) for line in before], [masked(line) for line in after]
+    if len(before) == len(after):
+        pairs = [_differing(old, new) for old, new in zip(before, after, strict=True)]
+        before, after = [old for old, _ in pairs], [new for _, new in pairs]
+    return [f"{sign} {line[:_WIDTH]}" for sign, lines in (("-", before), ("+", after)) for line in lines]
+
+
+def _differing(old: str, new: str) -> tuple[str, str]:
+    """Two versions of a line, cut to where they differ when they are long."""
+    if max(len(old), len(new)) <= _WIDTH:
+        return old, new
+    start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    start = max(0, start - 40)
+    return f"…{old[start : start + _WIDTH - 1]}", f"…{new[start : start + _WIDTH - 1]}"

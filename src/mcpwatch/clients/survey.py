@@ -1,0 +1,153 @@
+"""What is configured on this machine: each client's files, their servers, and whether mcpwatch stands before them.
+
+Data for the commands and the screen; nothing is changed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from mcpwatch.clients import registry
+from mcpwatch.clients.document import MAX_BYTES, Document, generic
+from mcpwatch.clients.entry import Entry
+from mcpwatch.clients.node import Unreadable
+from mcpwatch.clients.surroundings import Surroundings
+from mcpwatch.clients.table import CLIENTS, Client, Place, Scope
+
+BY_PATH = Client("file", "File", "", ())
+
+
+class Status(StrEnum):
+    """How a server is reached."""
+
+    WATCHED = "watched"  # through mcpwatch
+    UNWATCHED = "unwatched"
+    DRIFTED = "drifted"  # through another mcpwatch than this one, or one that is gone
+    REMOVED = "removed"  # it was watched, and its entry was changed back by someone else
+    HTTP = "http"  # at an address, past mcpwatch
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server in one file. `guard` is what mcpwatch calls it; `reason` says why wrapping leaves it alone."""
+
+    name: str
+    status: Status
+    guard: str
+    detail: str  # what a drifted one starts instead, the address of one reached over HTTP
+    reason: str
+    disabled: bool
+    proxy: str  # another guard it goes through
+    entry: Entry = field(repr=False, compare=False)
+
+    @property
+    def project(self) -> str:
+        """The folder a server of Claude Code's local scope is for, or ""."""
+        way = self.entry.way
+        return way[1] if len(way) == 4 and way[0] == "projects" else ""
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A file that is there. `error` says why it could not be understood; then there are no servers."""
+
+    client: Client
+    path: Path
+    scope: Scope
+    error: str = ""
+    servers: tuple[Server, ...] = ()
+    document: Document | None = field(default=None, repr=False, compare=False)
+    digest: str = ""
+
+
+def survey(
+    surroundings: Surroundings,
+    program: str,
+    *,
+    clients: Collection[str] = (),
+    scopes: Collection[Scope] = ("user", "project"),
+    files: Sequence[Path] = (),
+) -> list[ConfigFile]:
+    """Every configuration file there is of `clients` (all, when none is named), or of the paths given instead.
+
+    `program` is the absolute path of this mcpwatch: what starts another one has drifted."""
+    once = registry.wrapped()
+    if files:
+        return [_read(BY_PATH, None, "user", path, program, once) for path in files]
+    found: dict[Path, ConfigFile] = {}
+    for client, place, path in _candidates(surroundings):
+        if (clients and client.id not in clients) or place.scope not in scopes:
+            continue
+        try:
+            key = path.resolve()
+            if key in found or not path.exists():
+                continue
+        except (OSError, RuntimeError):  # a folder that may not be read, a link to itself
+            continue
+        found[key] = _read(client, place, place.scope, path, program, once)
+    return list(found.values())
+
+
+def select(servers: Iterable[Server], patterns: Collection[str]) -> list[Server]:
+    """Those whose name, their own or ours, matches one of the shell patterns; all when there is none."""
+    return [
+        server
+        for server in servers
+        if not patterns or any(fnmatchcase(name, p) for p in patterns for name in (server.name, server.guard))
+    ]
+
+
+def digest(data: bytes) -> str:
+    """What tells two versions of a file apart."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _candidates(surroundings: Surroundings) -> list[tuple[Client, Place, Path]]:
+    return [
+        (client, place, path) for client in CLIENTS for place in client.places for path in surroundings.paths(place)
+    ]
+
+
+def _read(
+    client: Client, place: Place | None, scope: Scope, path: Path, program: str, once: registry.Entries
+) -> ConfigFile:
+    try:
+        if not path.is_file():
+            return ConfigFile(client, path, scope, "not a file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        document = generic(path.suffix, data) if place is None else Document.read(data, place)
+    except OSError as error:
+        return ConfigFile(client, path, scope, f"cannot be read: {error.strerror}")
+    except Unreadable as error:
+        return ConfigFile(client, path, scope, str(error))
+    names = once.get(str(path), {})
+    placeholders = client.placeholders
+    servers = tuple(_server(entry, placeholders, program, names) for entry in document.entries)
+    return ConfigFile(client, path, scope, "", servers, document, digest(data))
+
+
+def _server(entry: Entry, placeholders: bool, program: str, once: dict[str, str]) -> Server:
+    wrapped, form, reason = entry.wrapped, entry.form, ""
+    guard, detail = "", ""
+    if wrapped is not None:
+        guard = wrapped.name
+        status = Status.WATCHED if wrapped.program == program else Status.DRIFTED
+        detail = wrapped.program if status is Status.DRIFTED else ""
+    elif entry.inside:
+        status = Status.WATCHED
+        reason = "mcpwatch runs behind the program it starts"
+    elif form is None:
+        status = Status.HTTP
+        detail = "" if entry.url is None else str(entry.url.value)
+        reason = entry.reason(placeholders)
+    else:
+        guard = once.get("\n".join(entry.way), "")
+        status = Status.REMOVED if guard else Status.UNWATCHED
+        reason = entry.reason(placeholders)
+    return Server(entry.name, status, guard, detail, reason, entry.disabled, entry.proxy, entry)
