@@ -317,8 +317,8 @@ def _begin_scope(tx: Transaction, limit: Limit) -> None:
     tx.backfill(
         limit.scope,
         [
-            (utc, tokens, cost)
-            for server, tool, utc, tokens, cost in tx.recent_charges(limit.window_s)
+            (utc, calls, tokens, cost)
+            for server, tool, utc, calls, tokens, cost in tx.recent_charges(limit.window_s)
             if matches(limit.scope, server, tool)
         ],
     )

@@ -128,12 +128,17 @@ class Transaction:
         self.db.execute("DELETE FROM patterns WHERE pattern = ? AND action = ?", (pattern, action))
         self.changed()
 
-    def recent_charges(self, window_s: int) -> list[tuple[str, str, int, int, int]]:
-        """(server, tool, UTC ns, tokens, micro-dollars) of each counted call of the window, oldest first."""
+    def recent_charges(self, window_s: int) -> list[tuple[str, str, int, int, int, int]]:
+        """(server, tool, UTC ns, calls, tokens, micro-dollars) of the counted calls of the window, oldest first.
+
+        Calls less than a 4096th of the window apart are one row, at the moment of the last: a day may hold millions.
+        """
+        window = window_s * charges.SECOND_NS
         return self.db.execute(
-            "SELECT server, tool, started_utc, tokens_in + tokens_out, cost FROM calls WHERE protected = 1"
-            " AND started_utc > ? AND outcome NOT IN ('refused', 'violation') ORDER BY started_utc",
-            (self.utc - window_s * charges.SECOND_NS,),
+            "SELECT server, tool, max(started_utc), count(*), sum(tokens_in + tokens_out), sum(cost) FROM calls"
+            " WHERE protected = 1 AND started_utc > ? AND outcome NOT IN ('refused', 'violation')"
+            " GROUP BY server, tool, started_utc / ? ORDER BY 3",
+            (self.utc - window, window // 4096),
         ).fetchall()
 
     def begin_scope(self, scope: str, window_s: int) -> bool:
@@ -146,12 +151,12 @@ class Transaction:
             return True  # never pruned: it begins with the file
         return base[0] <= self.now - window_s * charges.SECOND_NS
 
-    def backfill(self, scope: str, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Put past calls before the scope's beginning: (UTC ns, tokens, micro-dollars) each, oldest first."""
+    def backfill(self, scope: str, rows: Iterable[tuple[int, int, int, int]]) -> None:
+        """Put past calls before the scope's beginning: (UTC ns, calls, tokens, micro-dollars) each, oldest first."""
         base = charges.first_row(self.db, scope)
         before = base[0] if base else self.now
         offset = self.now - self.utc
-        earlier = [(utc + offset, 1, tokens, cost) for utc, tokens, cost in rows if utc + offset < before]
+        earlier = [(utc + offset, n, tokens, cost) for utc, n, tokens, cost in rows if utc + offset < before]
         if earlier:
             charges.prepend(self.db, scope, before, earlier)
 
