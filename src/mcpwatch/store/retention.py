@@ -52,7 +52,8 @@ class Retention:
                 gone = charges.forget_before(db, ledger.clock.now() - 2 * longest * charges.SECOND_NS, STEP_ROWS)
                 db.execute("DELETE FROM audit WHERE utc < ?", (horizon,))
                 db.execute(
-                    "DELETE FROM sessions WHERE ended_utc < ? AND id NOT IN (SELECT DISTINCT session FROM calls)",
+                    "DELETE FROM sessions WHERE ended_utc < ? AND NOT EXISTS"
+                    " (SELECT 1 FROM calls c WHERE c.id >= sessions.id << 32 AND c.id < (sessions.id + 1) << 32)",
                     (horizon,),
                 )
         return gone > 0 or ledger.give_back(STEP_PAGES)
