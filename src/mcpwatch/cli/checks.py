@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -158,7 +159,7 @@ def dependencies() -> Iterator[Finding]:
         wanted, _, marker = requirement.partition(";")
         if "extra" in marker:
             continue
-        name = wanted.rstrip("0123456789.,<>=!~ ")
+        name = re.split(r"[<>=!~ \[]", wanted, maxsplit=1)[0]
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -200,6 +200,7 @@ def set_limits(ledger: Ledger, limits: Sequence[Limit], secret: str | None, *, b
     """Add or replace limits, all or none. Raising any of them loosens."""
     for limit in limits:
         _checked(limit)
+    limits = list({limit.key: limit for limit in limits}.values())  # of two for the same window, the later
 
     def change(tx: Transaction) -> None:
         old = {limit.key: limit for limit in tx.policy().limits}

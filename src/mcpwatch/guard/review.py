@@ -6,12 +6,16 @@ Decisions hang on fingerprints: approving a text says nothing about the next one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+
+import msgspec
 
 from mcpwatch.guard.refusal import Refusal
-from mcpwatch.store.levels import CAUTION, DANGER, level_of
+from mcpwatch.store.levels import CAUTION, CAUTION_FROM, DANGER, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
 TOOL = "tool"
+MOST_JUDGED = 1000  # definitions of one list: beyond it a server is running up a bill, and each is a finding
 
 # Judges one definition by the rules: (definition, server, this server's tool names, other servers' tool names).
 Judge = Callable[[Definition, str, Sequence[str], dict[str, tuple[str, ...]]], Verdict]
@@ -119,11 +123,17 @@ class Review:
             names = self._seen[kind] = {}
         elif names is facts.latest.get(kind):
             names = self._seen[kind] = {name: set(fingerprints) for name, fingerprints in names.items()}
+        before = len(names)
         for definition in found:
             names.setdefault(definition.name, set()).add(definition.fingerprint)
+        own = tuple(islice(self._listed(TOOL), MOST_JUDGED))
         verdicts = [
-            self._judged(judge(definition, self._server, tuple(self._listed(TOOL)), facts.inventory))
-            for definition in {d.fingerprint: d for d in found}.values()
+            self._judged(
+                judge(definition, self._server, own, facts.inventory)
+                if position < MOST_JUDGED
+                else _too_many(definition, self._server, rules)
+            )
+            for position, definition in enumerate({d.fingerprint: d for d in found}.values(), before)
             if facts.versions.get(definition.fingerprint) != rules
         ]
         hidden = {i for i, definition in enumerate(found) if self.why_held(kind, definition.name)}
@@ -198,3 +208,13 @@ class Review:
                 retry="after the server has listed the tool",
             )
         return None
+
+
+def _too_many(definition: Definition, server: str, rules: str) -> Verdict:
+    detail = f"not read: its list has more than {MOST_JUDGED:,} definitions"
+    finding = {
+        "rule": "list_too_long", "tier": "hard", "category": "oversize", "score": CAUTION_FROM, "severity": "low",
+        "detail": detail, "path": "", "evidence": "", "decoded": "",
+    }  # fmt: skip
+    findings = msgspec.json.encode([finding]).decode()
+    return Verdict(definition.fingerprint, server, "local", rules, CAUTION_FROM, reason=detail, findings=findings)
