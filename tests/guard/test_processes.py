@@ -318,3 +318,14 @@ def test_the_state_file_opened_by_many_at_once_is_made_once(tmp_path: Path) -> N
         for process in started:
             process.kill()
             process.communicate()
+
+
+def test_a11_the_machines_own_clock_does_not_follow_the_wall_clock(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger.open(path)
+    before = ledger.clock.now()
+    monkeypatch.setattr("time.time_ns", lambda: 0)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert 0 < ledger.clock.now() - before < 600 * SECOND
+    ledger.close()
