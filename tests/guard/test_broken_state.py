@@ -186,7 +186,7 @@ from mcpwatch.guard.gate import Gate
 from mcpwatch.store.records import Call
 
 path, how = Path(sys.argv[1]), sys.argv[2]
-if how == "another user":
+if how == "not root" and os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 gate = Gate(server="github", transport="stdio", command="", on_lock=lambda refusal: None, state=path)
@@ -250,20 +250,20 @@ def test_a27_a_full_disk_refuses_protected_calls_and_passes_the_rest(path: Path,
     ledger.close()
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
 def test_a27_a_file_that_may_only_be_read_refuses(path: Path) -> None:
     made(path)
-    for file in path.parent.iterdir():
-        os.chown(file, 65534, 65534)
-        file.chmod(0o400)
-    os.chown(path.parent, 65534, 65534)
-    path.parent.chmod(0o500)
+    owned = [*path.parent.iterdir(), path.parent]
+    for file in owned:
+        if os.geteuid() == 0:  # whom no mode keeps out: the guard will be someone else
+            os.chown(file, 65534, 65534)
+        file.chmod(0o500 if file.is_dir() else 0o400)
     for folder in path.parent.parents:
         if folder.stat().st_uid == 0 and folder.stat().st_mode & 0o077 == 0:
             folder.chmod(0o711)
-    found = run(path, "another user")
+    found = run(path, "not root")
     assert (found["code"], found["again"]) == ("state", "state")
     assert str(path) in str(found["text"])
+    path.parent.chmod(0o700)
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
