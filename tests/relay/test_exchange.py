@@ -336,6 +336,24 @@ def test_b15_the_client_is_told_when_what_it_may_see_changes(bench, version, sub
     assert ids == [{"io.modelcontextprotocol/subscriptionId": "l"} if subscribed else {}] * 2
 
 
+# ---------------------------------------------------------------------- our own faults
+def test_a_frame_we_fail_on_does_not_pass_and_its_asker_is_told(bench, capsys, monkeypatch):
+    def broken(*arguments: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    bench.passes(call(1))
+    monkeypatch.setattr(bench.gate, "ended", broken)
+    assert bench.answers(result(1)) is None
+    monkeypatch.setattr(bench.gate, "admit", broken)
+    assert bench.sends(call(2)) is None
+    assert bench.sends(b"[" + call(3).strip() + b"]") is None
+    bench.passes(frame(method="n"))
+    assert [(reply["id"], reply["error"]["code"]) for reply in bench.client] == [(1, -32603), (2, -32603)]
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("internal error") == 3
+
+
 # ---------------------------------------------------------------------- what breaks the rules
 def test_violations_are_recorded_and_strays_are_something_else(bench):
     bench.passes(call(1))

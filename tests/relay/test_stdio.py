@@ -142,6 +142,7 @@ def test_a_configuration_that_cannot_be_read_leaves_the_default_limit(tmp_path):
         client.send(call(3, "x" * (2 * MIB)))
         assert len(client.recv()) > 2 * MIB
         client.drain()
+        wait_until(lambda: client.stderr, "the end of stderr")
         assert b"max_frame_mb" in client.stderr
         assert b"Traceback" not in client.stderr
 

@@ -20,6 +20,7 @@ from mcpwatch.protocol.lenient import SURROGATE_MARK, is_utf8, patched, splits
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
 
 NONE: Final = Raw()
 """A member that is not there. Its length is 0; no JSON value is that short."""

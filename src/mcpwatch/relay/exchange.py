@@ -16,9 +16,19 @@ from mcpwatch.guard.refusal import Refusal
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Batch, Event, Identity, Notification, Question, Rejected
 from mcpwatch.protocol.lenient import find_id
-from mcpwatch.protocol.message import INVALID_REQUEST, NONE, TOP_KEYS, Malformed, Parser, any_value, id_key
+from mcpwatch.protocol.message import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    NONE,
+    TOP_KEYS,
+    Malformed,
+    Parser,
+    any_value,
+    id_key,
+)
 from mcpwatch.protocol.plain import CALL
 from mcpwatch.protocol.session import LISTS, SAMPLING, Session
+from mcpwatch.relay.child import complain
 from mcpwatch.relay.listing import Listing
 from mcpwatch.store.records import Call, Outcome
 
@@ -55,7 +65,14 @@ class Exchange:
 
     # ------------------------------------------------------------------ client → server
     def from_client(self, line: bytes) -> bytes | None:
-        """What of this frame of the client's goes to the server."""
+        """What of this frame of the client's goes to the server. Never raises."""
+        try:
+            return self._from_client(line)
+        except Exception as error:  # noqa: BLE001 - a frame we fail on does not pass, and the relay lives on
+            self._failed(line, error, from_server=False)
+            return None
+
+    def _from_client(self, line: bytes) -> bytes | None:
         event = self.session.client(line)
         kind = type(event)
         if kind is Question:
@@ -125,7 +142,14 @@ class Exchange:
 
     # ------------------------------------------------------------------ server → client
     def from_server(self, line: bytes) -> bytes | None:
-        """What of this frame of the server's goes to the client."""
+        """What of this frame of the server's goes to the client. Never raises."""
+        try:
+            return self._from_server(line)
+        except Exception as error:  # noqa: BLE001 - see from_client
+            self._failed(line, error, from_server=True)
+            return None
+
+    def _from_server(self, line: bytes) -> bytes | None:
         event = self.session.server(line)
         kind = type(event)
         if kind is Answer:
@@ -281,6 +305,20 @@ class Exchange:
         self._gate.ended(call)
         told = replies.error(question.id, replies.DROPPED, f"mcpwatch dropped the answer: {note}")
         (self._tell_server if question.from_server else self._reply)(told)
+
+    def _failed(self, line: bytes, error: Exception, *, from_server: bool) -> None:
+        """We cannot deal with this frame, by a fault of our own: the client is told when it waits for an answer."""
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        at = f"{where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where is not None else "?"
+        complain(f"internal error, a message was dropped: {type(error).__name__}: {error} ({at})")
+        try:
+            m = Parser().message(line)
+            if len(m.id) and (m.method is None) is from_server:
+                self._reply(replies.error(bytes(m.id), INTERNAL_ERROR, "mcpwatch failed on this message (its fault)"))
+        except Malformed:
+            pass  # nobody waits for it that we could name
 
     def oversize(self, head: bytes, tail: bytes, size: int, limit: int, *, from_server: bool) -> None:
         """A frame larger than the limit was skipped: `head` and `tail` are its first and last bytes."""

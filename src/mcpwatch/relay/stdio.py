@@ -209,12 +209,7 @@ def _pump(fd: int, frames: Frames, deal: Callable[[bytes], None]) -> None:
             chunk = b""
         block = feed(chunk) if chunk else frames.rest()
         if block:
-            try:
-                deal(block)
-            except Closed:
-                raise
-            except Exception as error:  # noqa: BLE001 - frames we fail on do not pass, and the relay lives on
-                complain(f"internal error, messages dropped: {type(error).__name__}: {error}")
+            deal(block)
         if not chunk:
             return
 
