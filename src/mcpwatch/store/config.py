@@ -47,6 +47,16 @@ class HttpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
 
 
+class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`mcpwatch serve`. `hosts` and `origins` are let in besides those of this machine."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 7373
+    token_file: str | None = None  # holds a word that requests must bring
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything in `config.toml`."""
 
@@ -58,6 +68,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prices: tuple[Price, ...] = ()
     scanner: Scanner = Scanner()
     servers: dict[str, HttpServer] = {}
+    gateway: Gateway = Gateway()
 
 
 def load(path: Path | None = None) -> Config:

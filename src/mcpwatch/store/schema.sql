@@ -222,3 +222,15 @@ CREATE TABLE started_commands (
     server TEXT NOT NULL,
     utc INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- The gateway that serves HTTP servers here, if one does. One row.
+CREATE TABLE gateway (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    word TEXT NOT NULL DEFAULT '', -- random, of the gateway that has it; '': none
+    pid INTEGER NOT NULL DEFAULT 0,
+    host TEXT NOT NULL DEFAULT '',
+    port INTEGER NOT NULL DEFAULT 0,
+    log TEXT NOT NULL DEFAULT '', -- path of the file it writes its log to; '': its own stderr
+    started_utc INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO gateway (id) VALUES (1);

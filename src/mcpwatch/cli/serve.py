@@ -1,0 +1,56 @@
+"""`mcpwatch serve`: the gateway for servers reached over HTTP."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+import msgspec
+
+from mcpwatch.cli import exits
+
+
+@click.command("serve")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on. Default 7373; 0: any that is free.")
+@click.option("--host", help="Address to listen on. Default 127.0.0.1: this machine only.")
+@click.option("--token-file", help="File with a word of 16 characters or more that every request must bring.")
+@click.option("--log", "log_file", default="", hidden=True, help="Where what we print goes, for others to find.")
+def command(port: int | None, host: str | None, token_file: str | None, log_file: str) -> None:
+    """Give your client http://127.0.0.1:7373/NAME/mcp in place of the server's URL, and the server to mcpwatch:
+
+    \b
+      [servers.NAME]
+      url = "https://example.com/mcp"
+      headers = { Authorization = "Bearer ${EXAMPLE_TOKEN}" }
+
+    in config.toml (`mcpwatch doctor` says where it is). The file is read again when it changes. A token for the
+    gateway goes into the header Mcpwatch-Token, or into Authorization where the server wants none of its own.
+    """
+    from mcpwatch.relay.gateway import Gateway, Refused
+    from mcpwatch.store.config import ConfigError, load
+    from mcpwatch.store.database import StateError
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    given = {"port": port, "host": host, "token_file": token_file}
+    try:
+        settings = msgspec.structs.replace(load().gateway, **{k: v for k, v in given.items() if v is not None})
+        _run(Gateway(settings, _load_judge).run(log=log_file))
+    except (Refused, ConfigError, StateError) as error:
+        raise exits.Failure(str(error)) from error
+
+
+def _run(work) -> None:
+    try:
+        import uvloop
+
+        uvloop.run(work)
+    except ImportError:
+        import asyncio
+
+        asyncio.run(work)
+
+
+def _load_judge():
+    from mcpwatch.scan.local import load_judge
+
+    return load_judge()

@@ -1,0 +1,447 @@
+"""One request of a client on its way to a server, and the answer on its way back.
+
+An answer that is an event stream passes event by event, the moment each arrives; any other is read whole first. The
+task that makes an answer is cancelled when its client leaves, or when a lock takes the answer away (`Stream.cut`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from mcpwatch.protocol import replies
+from mcpwatch.protocol.events import Question
+from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser, id_key
+from mcpwatch.protocol.session import LISTS
+from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
+from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disagreement, to_client, to_server
+from mcpwatch.relay.http_relay import HttpServer
+from mcpwatch.relay.http_session import HttpSession, Looked, Stream
+from mcpwatch.relay.http_upstream import Unreachable, ask, same_origin
+from mcpwatch.store.records import Outcome
+
+UNREACHABLE: Final = -32012
+"""JSON-RPC code of a request that got no answer from the server."""
+
+BODY_S: Final = 30.0  # between two parts of a request's body
+_JSON: Final = CIMultiDict({"Content-Type": "application/json"})
+
+
+async def handle(server: HttpServer, request: web.BaseRequest, rest: str) -> web.StreamResponse:
+    """Answer a request for this server; `rest` is its path after the server's name."""
+    flow = Flow(server, request)
+    if request.method == "POST":
+        if rest.startswith("messages/"):
+            return await flow.post_to_endpoint(rest.removeprefix("messages/"))
+        return await flow.post()
+    if request.method == "GET":
+        return await flow.get()
+    return await flow.other()
+
+
+class Flow:
+    """One request and its answer."""
+
+    def __init__(self, server: HttpServer, request: web.BaseRequest) -> None:
+        self._server = server
+        self._request = request
+        self._headers = to_server(
+            request.headers.items(),
+            request.headers.get("Connection", ""),
+            server.own_headers(request.headers),
+            request.get("for us", frozenset()),
+        )
+        self._word = request.headers.get(SESSION)
+        self._upstream: aiohttp.ClientResponse | None = None
+        self._opened = False  # the server has said hello and given no word for a session
+        self._lost = "the client closed the stream"  # why open questions will stay without an answer
+        self._outcome = Outcome.CANCELLED
+
+    # -- POST --------------------------------------------------------------------------------------------
+
+    async def post(self) -> web.StreamResponse:
+        """A frame of the client's."""
+        server = self._server
+        body = await read_body(self._request, server.limit)
+        session = server.session_of(self._request, body)
+        looked = await server.look(session, session.from_client, body)
+        if looked.asked:
+            self._compare(session, looked.asked[0], body)
+        if looked.line is None or (looked.asked and not any(map(session.is_open, looked.asked))):
+            return _ours(session, looked)
+        if not session.modern:
+            session.headers = self._headers
+        stream = Stream(looked.asked)
+        stream.verdict = await server.route(session, looked.said, stream)
+        for question in looked.asked:
+            session.streams[question.key] = stream
+        server.is_open(session)
+        server.opened(session, live=True)
+        try:
+            return await self._answer(session, stream, looked.line)
+        except asyncio.CancelledError:
+            if not stream.cut:
+                raise
+            if stream.task is not None:
+                stream.task.uncancel()
+            return await self._cut(stream)
+        finally:
+            self._leave(session, stream)
+
+    async def _answer(self, session: HttpSession, stream: Stream, line: bytes) -> web.StreamResponse:
+        try:
+            upstream = self._upstream = await ask(self._server.http, "POST", self._server.url, self._headers, line)
+            self._keep(session, upstream, opening=True)
+            if _is_stream(upstream):
+                return await self._pump(session, stream, upstream)
+            data = await self._read(upstream)
+        except Unreachable as error:
+            self._outcome, self._lost = Outcome.ERROR, str(error)
+            return _json(replies.error(_id_of(stream), UNREACHABLE, f"mcpwatch: {error}"), 502)
+        except TooLarge as error:
+            self._outcome, self._lost = Outcome.VIOLATION, str(error)
+            session.seat.violation(str(error), b"", from_server=True)
+            return _json(replies.error(_id_of(stream), replies.DROPPED, f"mcpwatch dropped the answer: {error}"), 502)
+        return await self._body(session, stream, upstream, data)
+
+    async def _body(
+        self, session: HttpSession, stream: Stream, upstream: aiohttp.ClientResponse, data: bytes
+    ) -> web.StreamResponse:
+        """An answer that came whole."""
+        headers, status = to_client(upstream.headers), upstream.status
+        self._outcome, self._lost = Outcome.ERROR, f"the server answered with HTTP status {status}"
+        asked = stream.questions
+        if not data.strip() or not (asked or b'"jsonrpc"' in data):
+            return web.Response(body=data, status=status, headers=headers)
+        if status >= 400 and not _is_result(data):
+            await self._server.look(session, _only(session, asked, data), data)
+            return web.Response(body=data, status=status, headers=headers)
+        slow = any(question.method in LISTS for question in asked)
+        looked = await self._server.look(session, session.from_server, data, slow=slow)
+        said = [*stream.verdict, *await self._server.route(session, looked.said, stream)]
+        self._server.tell(session, looked.told)
+        if looked.line is not None and not said:
+            return web.Response(body=looked.line, status=status, headers=headers)
+        if looked.line is not None:
+            return _json(_several([*said, looked.line]), status)
+        if said:
+            return _json(_several(said), 200)
+        self._outcome, self._lost = Outcome.VIOLATION, "the server's answer could not be passed on"
+        return _json(replies.error(_id_of(stream), replies.DROPPED, f"mcpwatch: {self._lost}"), 502)
+
+    async def _cut(self, stream: Stream) -> web.StreamResponse:
+        """A lock has answered in place of the server."""
+        if stream.response is None:
+            return _json(_several(stream.verdict), 200)
+        await stream.response.write(b"".join(map(message_event, stream.verdict)))
+        await stream.response.write_eof()
+        return stream.response
+
+    def _compare(self, session: HttpSession, question: Question, body: bytes) -> None:
+        headers = self._request.headers
+        if METHOD in headers or NAME in headers:
+            note = disagreement(headers, question.method, question.name)
+            if note:
+                session.seat.violation(f"{note}; the body was judged", body, from_server=False)
+
+    # -- event streams -----------------------------------------------------------------------------------
+
+    async def _pump(
+        self, session: HttpSession, stream: Stream, upstream: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        """Pass events on as they come, until either side ends the stream."""
+        response = web.StreamResponse(status=upstream.status, headers=to_client(upstream.headers))
+        await response.prepare(self._request)
+        stream.response = response
+        if stream.verdict:
+            await response.write(b"".join(map(message_event, stream.verdict)))
+        events = Events(self._server.limit)
+        broken = False
+        try:
+            async for chunk in upstream.content.iter_any():
+                if out := await self._through(session, stream, events.feed(chunk)):
+                    await response.write(out)
+            rest = events.rest()
+            if rest is not None and (out := await self._through(session, stream, [rest])):
+                await response.write(out)
+            self._outcome, self._lost = Outcome.TIMED_OUT, "the server ended the stream without an answer"
+        except (aiohttp.ClientError, TimeoutError) as error:
+            if isinstance(error, aiohttp.ClientConnectionResetError):
+                raise
+            broken = True
+            self._outcome, self._lost = Outcome.TIMED_OUT, "the server broke off in the middle of the stream"
+        except TooLarge as error:
+            self._outcome, self._lost = Outcome.VIOLATION, str(error)
+            session.seat.violation(str(error), b"", from_server=True)
+            for question in filter(session.is_open, stream.questions):
+                told = replies.error(question.id, replies.DROPPED, f"mcpwatch dropped the answer: {error}")
+                await response.write(message_event(told))
+        if broken and self._request.transport is not None:
+            self._request.transport.abort()  # what is not whole must not look whole
+        else:
+            await response.write_eof()
+        return response
+
+    async def _through(self, session: HttpSession, stream: Stream, events: list[Event]) -> bytes:
+        outs = []
+        for event in events:
+            if event.data:
+                outs.append(await self._event(session, stream, event))
+            else:
+                outs.append(event.raw)
+                if event.id is not None:
+                    stream.resumable = True
+        return outs[0] if len(outs) == 1 else b"".join(outs)
+
+    async def _event(self, session: HttpSession, stream: Stream, event: Event) -> bytes:
+        """One event as it may pass."""
+        data = event.data or b""
+        server = self._server
+        if event.id is not None:
+            stream.resumable = True
+        if event.smuggled:
+            session.seat.violation("a frame within a frame, behind a line separator", data, from_server=True)
+            return event.without_data()
+        if event.kind == b"endpoint" and stream.lasting and self._word is None:
+            return self._endpoint(session, event)
+        if not event.is_message and data.lstrip()[:1] not in (b"{", b"["):
+            return event.raw
+        if stream.resumes and (repeated := session.repeated(data)) is not None:
+            return event.raw if repeated is data else event.with_data(repeated)
+        slow = any(question.method in LISTS for question in stream.questions)
+        looked = await server.look(session, session.from_server, data, slow=slow)
+        if event.id is not None and looked.line is not None:
+            session.may_repeat(data, looked.answered)
+        passes = event.without_data() if looked.line is None else event.raw
+        if looked.line is not None and looked.line is not data:
+            passes = event.with_data(looked.line)
+        if looked.told:
+            server.tell(session, looked.told)
+        if looked.said:
+            mine = await server.route(session, looked.said, stream)
+            passes += b"".join(map(message_event, mine))
+        return passes
+
+    def _leave(self, session: HttpSession, stream: Stream) -> None:
+        """The stream is over. What it was to answer stays open only if it can be resumed."""
+        if self._upstream is not None:
+            self._upstream.close() if not self._upstream.content.is_eof() else self._upstream.release()
+        for question in stream.questions:
+            if session.streams.get(question.key) is stream:
+                del session.streams[question.key]
+            if session.modern or not stream.resumable or self._word is None:
+                session.fail(question, self._outcome, self._lost, self._code())
+        if session.listening is stream:
+            session.listening = None
+        if not (session.kept or session.fleeting or stream.lasting):
+            if self._opened:
+                self._server.introduce(self._request, session)
+            else:
+                session.end()
+        self._server.is_open(session)
+        self._server.opened(session, live=bool(session.streams or session.listening))
+
+    def _code(self) -> str:
+        upstream = self._upstream
+        return f"http {upstream.status}" if upstream is not None and upstream.status >= 400 else ""
+
+    # -- GET, DELETE and the rest ------------------------------------------------------------------------
+
+    async def get(self) -> web.StreamResponse:
+        """The stream on which a server speaks by itself, or one that is resumed."""
+        server = self._server
+        try:
+            upstream = self._upstream = await ask(server.http, "GET", server.url, self._headers)
+            session = server.sessions.get(self._word or "") or server.new_session()
+            self._keep(session, upstream)
+            if not _is_stream(upstream):
+                data = await self._read(upstream)
+                return web.Response(body=data, status=upstream.status, headers=to_client(upstream.headers))
+        except (Unreachable, TooLarge) as error:
+            return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
+        stream = Stream([], lasting=True, resumes=LAST_EVENT in self._request.headers)
+        if not stream.resumes or session.listening is None:
+            session.listening = stream
+        session.headers = self._headers
+        server.opened(session, live=True)
+        try:
+            return await self._pump(session, stream, upstream)
+        finally:
+            self._leave(session, stream)
+            if self._word is None:
+                server.forget(session)
+
+    def _endpoint(self, session: HttpSession, event: Event) -> bytes:
+        """Where the client of an HTTP+SSE stream (2024-11-05) is to POST: here, not there."""
+        server = self._server
+        try:
+            url = server.url.join(URL((event.data or b"").decode()))
+        except (ValueError, UnicodeDecodeError):
+            url = URL()
+        if not same_origin(server.url, url):
+            session.seat.violation("an endpoint on another server", event.data or b"", from_server=True)
+            return b""
+        session.endpoint = url
+        return event.with_data(server.endpoint(session, url).encode())
+
+    async def post_to_endpoint(self, word: str) -> web.StreamResponse:
+        """A frame of the client of an HTTP+SSE stream; its answer comes on that stream."""
+        server = self._server
+        body = await read_body(self._request, server.limit)
+        session, url = server.endpoints.get(word, (None, None))
+        if session is None or url is None or session.listening is None:
+            return _json(replies.error(b"null", INVALID_REQUEST, "mcpwatch: this stream has ended"), 404)
+        stream = session.listening
+        session.headers = self._headers
+        looked = await server.look(session, session.from_client, body)
+        for question in looked.asked:
+            session.streams[question.key] = stream
+        server.is_open(session)
+        for frame in await server.route(session, looked.said, stream):
+            await stream.say(frame)
+        if looked.line is None:
+            return web.Response(status=202)
+        try:
+            upstream = self._upstream = await ask(server.http, "POST", url, self._headers, looked.line)
+            data = await self._read(upstream)
+        except (Unreachable, TooLarge) as error:
+            for question in looked.asked:
+                session.fail(question, Outcome.ERROR, str(error))
+            return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
+        if upstream.status >= 300:
+            for question in looked.asked:
+                session.fail(question, Outcome.ERROR, f"HTTP status {upstream.status}", self._code())
+        return web.Response(body=data, status=upstream.status, headers=to_client(upstream.headers))
+
+    async def other(self) -> web.StreamResponse:
+        """DELETE ends a session; OPTIONS and whatever else means nothing to us."""
+        server = self._server
+        body = await read_body(self._request, server.limit)
+        try:
+            upstream = self._upstream = await ask(
+                server.http, self._request.method, server.url, self._headers, body or None
+            )
+            data = await self._read(upstream)
+        except (Unreachable, TooLarge) as error:
+            return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
+        over = upstream.status < 300 if self._request.method == "DELETE" else False
+        if self._word is not None and (over or upstream.status == 404):
+            server.drop(self._word)
+        return web.Response(body=data, status=upstream.status, headers=to_client(upstream.headers))
+
+    # -- small parts -------------------------------------------------------------------------------------
+
+    def _keep(self, session: HttpSession, upstream: aiohttp.ClientResponse, *, opening: bool = False) -> None:
+        """Know the session under the word the server gave it; forget it when the server has."""
+        if self._word is not None:
+            if upstream.status < 300:
+                self._server.keep(self._word, session)
+            elif upstream.status == 404:
+                self._server.drop(self._word)
+        elif opening and upstream.status < 300 and (word := upstream.headers.get(SESSION)):
+            self._word = word
+            self._server.keep(word, session)
+        elif opening and upstream.status < 300 and session.asked_hello:
+            self._opened = True
+
+    async def _read(self, upstream: aiohttp.ClientResponse) -> bytes:
+        """The whole body of an answer. Raises `TooLarge` or `Unreachable`."""
+        limit = self._server.limit
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in upstream.content.iter_any():
+                parts.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    upstream.close()
+                    raise TooLarge(f"an answer of more than {limit:,} bytes")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(f"{self._server.url.origin()} broke off in the middle of its answer") from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+    """The body of a request. Raises an HTTP error for one that is too large, too slow or encoded."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise web.HTTPUnsupportedMediaType(text="mcpwatch reads no encoded request bodies")
+    if (request.content_length or 0) > limit:
+        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    content = request.content
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while not content.at_eof():
+            if content.total_bytes > size or content.is_eof():
+                part = content.read_nowait(-1)
+            else:
+                async with asyncio.timeout(BODY_S):
+                    part = await content.readany()
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise web.HTTPRequestEntityTooLarge(limit, size)
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="mcpwatch waited too long for the body") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _is_stream(upstream: aiohttp.ClientResponse) -> bool:
+    kind = upstream.headers.get("Content-Type", "")
+    return upstream.status < 300 and kind.partition(";")[0].strip().lower() == "text/event-stream"
+
+
+def _is_result(data: bytes) -> bool:
+    """Whether a body could be taken for the result of a question, or is more than one frame."""
+    if data.lstrip()[:1] == b"[":
+        return True
+    try:
+        m = Parser().message(data)
+    except Malformed as bad:
+        return bad.json
+    return bool(len(m.result)) or m.method is not None
+
+
+def _only(session: HttpSession, asked: list[Question], data: bytes) -> Callable[[bytes], bytes | None]:
+    """Record the error in this body as the answer, if it is the answer to what was asked."""
+
+    def look(line: bytes) -> bytes | None:
+        try:
+            m = Parser().message(data)
+            key = id_key(m.id) if len(m.id) else b""
+        except Malformed:
+            return None
+        return session.from_server(line) if any(question.key == key for question in asked) else None
+
+    return look
+
+
+def _id_of(stream: Stream) -> bytes:
+    return stream.questions[0].id if stream.questions else b"null"
+
+
+def _ours(session: HttpSession, looked: Looked) -> web.Response:
+    """The answer to what did not go on: a refusal is an answer, an error a bad request."""
+    frames = [frame for _, frame in looked.said]
+    frames += [session.unsent.pop(q.key) for q in looked.asked if q.key in session.unsent]
+    if not frames:
+        return web.Response(status=202)
+    refused = any(question is not None for question, _ in looked.said) or not looked.said
+    return _json(_several(frames), 200 if refused else 400)
+
+
+def _several(frames: list[bytes]) -> bytes:
+    return frames[0] if len(frames) == 1 else b"[" + b",".join(frame.strip() for frame in frames) + b"]"
+
+
+def _json(body: bytes, status: int) -> web.Response:
+    return web.Response(body=body.strip(), status=status, headers=_JSON)

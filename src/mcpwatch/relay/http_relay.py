@@ -1,0 +1,278 @@
+"""One HTTP server behind the gateway: its gate, its sessions, and what happens to them all.
+
+The gate is one for all sessions of the server; each has a seat there. Everything here runs on the gateway's loop, but
+what may wait for the disk or takes long, which runs in one worker thread, one frame of a session at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from mcpwatch.guard.gate import Gate
+from mcpwatch.guard.refusal import Refusal
+from mcpwatch.guard.seat import Seat
+from mcpwatch.protocol.events import Identity
+from mcpwatch.relay.exchange import MODERN
+from mcpwatch.relay.http_headers import METHOD, NAME, SESSION, VERSION
+from mcpwatch.relay.http_session import HttpSession, Looked, Said, Strangers, Stream
+from mcpwatch.relay.http_upstream import Unreachable, ask
+
+IDLE_S: Final = 3600.0
+"""A session nobody has used for so long is forgotten; should its client come back, it is one again."""
+
+SESSIONS_MOST: Final = 50_000
+LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
+TELL_S: Final = 10.0  # for a notification of ours to the server
+
+_VERSION: Final = b'"io.modelcontextprotocol/protocolVersion"'
+_SAYS_VERSION: Final = re.compile(_VERSION + rb'\s*:\s*"([^"\\]{1,40})"')
+_SAYS_CLIENT: Final = re.compile(rb'"io\.modelcontextprotocol/clientInfo"\s*:\s*(\{[^{}]{0,2000}\})')
+
+
+class HttpServer:
+    """One server. `own_headers(sent)` gives the headers we add to a request that came with these."""
+
+    def __init__(
+        self,
+        name: str,
+        url: URL,
+        own_headers: Callable[[Mapping[str, str]], Mapping[str, str]],
+        *,
+        http: aiohttp.ClientSession,
+        worker: Executor,
+        limit: int,
+        load_judge: Callable[[], Any],
+    ) -> None:
+        self.name = name
+        self.url = url
+        self.own_headers = own_headers
+        self.http = http
+        self.limit = limit
+        self._worker = worker
+        self._loop = asyncio.get_running_loop()
+        self._shown = str(url.with_query(None).with_user(None))
+        self.sessions: dict[str, HttpSession] = {}
+        self.endpoints: dict[str, tuple[HttpSession, URL]] = {}  # of HTTP+SSE streams (2024-11-05), by a word of ours
+        self._open: set[HttpSession] = set()  # with something unanswered
+        self._live: set[HttpSession] = set()  # with a stream to their client
+        self._strangers = Strangers(self._seat)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._locking = False
+        self.gate = Gate(
+            server=name,
+            transport="http",
+            command=self._shown,
+            on_lock=self._from_thread(self._on_lock),
+            on_visible=self._from_thread(self._on_visible),
+            load_judge=load_judge,
+            shared=True,
+        )
+
+    def _seat(self) -> Seat:
+        return Seat(self.gate, self.name, "http", self._shown)
+
+    # -- sessions ----------------------------------------------------------------------------------------
+
+    def session_of(self, request: web.BaseRequest, body: bytes) -> HttpSession:
+        """The session a POST belongs to."""
+        word = request.headers.get(SESSION)
+        if word is not None and (session := self.sessions.get(word)) is not None:
+            session.used = self._loop.time()
+            return session
+        header = request.headers.get(VERSION, "")
+        if word is None and (header >= MODERN or _VERSION in body):
+            said = _SAYS_VERSION.search(body)
+            client = _SAYS_CLIENT.search(body)
+            key = client.group(1) if client else b"-"
+            version = said.group(1).decode("utf-8", "replace") if said else header[:40]
+            return self._strangers.session(version.encode() + key, _identity(key, version))
+        if word is not None or b'"initialize"' in body:
+            return self.new_session()
+        return self._strangers.session(_agent(request), Identity("", "", header[:40]))
+
+    def introduce(self, request: web.BaseRequest, session: HttpSession) -> None:
+        """The server keeps no sessions: what comes from this program is of the client that said hello."""
+        self._strangers.introduce(_agent(request), session)
+
+    def new_session(self) -> HttpSession:
+        """A session with a row of its own, of which the server has not said that it is one."""
+        return HttpSession(self._seat())
+
+    def keep(self, word: str, session: HttpSession) -> None:
+        """The server takes this word for the session."""
+        if self.sessions.get(word) is session:
+            return
+        if len(self.sessions) >= SESSIONS_MOST:
+            self.sweep(0.0, most=SESSIONS_MOST // 100)
+        session.used, session.kept = self._loop.time(), True
+        self.sessions[word] = session
+
+    def drop(self, word: str) -> None:
+        """The session is over."""
+        session = self.sessions.pop(word, None)
+        if session is not None:
+            session.end()
+            self._open.discard(session)
+
+    def forget(self, session: HttpSession) -> None:
+        """A session without a word of the server's is over."""
+        for word in [word for word, (of, _) in self.endpoints.items() if of is session]:
+            del self.endpoints[word]
+        session.end()
+        self._open.discard(session)
+        self._live.discard(session)
+
+    def sweep(self, idle_s: float = IDLE_S, *, most: int | None = None) -> None:
+        """Forget sessions that nobody has used, the longest unused first."""
+        before = self._loop.time() - idle_s
+        idle = [w for w, s in self.sessions.items() if s.used <= before and not s.streams and s.listening is None]
+        for word in sorted(idle, key=lambda word: self.sessions[word].used)[:most]:
+            self.drop(word)
+
+    def is_open(self, session: HttpSession) -> None:
+        """Something of the session is unanswered, or no more."""
+        if session.busy:
+            self._open.add(session)
+        else:
+            self._open.discard(session)
+
+    def opened(self, session: HttpSession, *, live: bool) -> None:
+        """The session has a stream, or its last one has ended."""
+        (self._live.add if live else self._live.discard)(session)
+
+    def endpoint(self, session: HttpSession, url: URL) -> str:
+        """A path at which the client of an HTTP+SSE stream may POST for this session."""
+        word = secrets.token_urlsafe(24)
+        self.endpoints[word] = session, url
+        return f"/{self.name}/messages/{word}"
+
+    # -- looking at frames -------------------------------------------------------------------------------
+
+    async def look(
+        self, session: HttpSession, way: Callable[[bytes], bytes | None], data: bytes, *, slow: bool = False
+    ) -> Looked:
+        """`way(data)`, `from_client` or `from_server` of this session, with what it said on the side."""
+        slow = slow or len(data) > LARGE or self.gate.waits()
+        if not slow and not session.turn.locked():
+            return session.take(way(data))
+        async with session.turn:
+            return session.take(await self._in_thread(way, data) if slow else way(data))
+
+    async def _in_thread(self, way: Callable[[bytes], bytes | None], data: bytes) -> bytes | None:
+        """Never left while the thread is at it: one frame of a session at a time."""
+        work = asyncio.ensure_future(self._loop.run_in_executor(self._worker, way, data))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            while not work.done():
+                try:
+                    await asyncio.shield(work)
+                except asyncio.CancelledError:
+                    continue
+            raise
+
+    # -- our own frames ----------------------------------------------------------------------------------
+
+    async def route(self, session: HttpSession, said: list[Said], here: Stream | None) -> list[bytes]:
+        """Send our frames to the streams their questions wait on. Returns those for `here`."""
+        mine: list[bytes] = []
+        for question, frame in said:
+            stream = session.streams.pop(question.key, None) if question is not None else here or session.listening
+            if stream is None:
+                if question is not None:
+                    session.unsent[question.key] = frame
+            elif stream is here:
+                mine.append(frame)
+            elif question is None or stream.lasting:
+                await stream.say(frame)
+            else:
+                stream.refuse(question, frame)
+        return mine
+
+    def tell(self, session: HttpSession, frames: list[bytes]) -> None:
+        """Send our frames to the server; by closing the stream where there is no session (2026-07-28)."""
+        if session.modern or session.headers is None:
+            return
+        for frame in frames:
+            self._spawn(self._tell(session.endpoint or self.url, session.headers, frame))
+
+    async def _tell(self, url: URL, headers: CIMultiDict[str], frame: bytes) -> None:
+        headers = CIMultiDict(headers)
+        for name in (METHOD, NAME):
+            headers.popall(name, None)
+        try:
+            async with asyncio.timeout(TELL_S):
+                (await ask(self.http, "POST", url, headers, frame.strip())).close()
+        except (Unreachable, TimeoutError):
+            pass  # it does not matter to a server that is gone
+
+    # -- what the gate says ------------------------------------------------------------------------------
+
+    def _from_thread(self, work: Callable[[Any], Any]) -> Callable[[Any], None]:
+        def called(argument: Any) -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(work, argument)
+
+        return called
+
+    def _on_lock(self, refusal: Refusal) -> None:
+        if not self._locking:
+            self._locking = True
+            self._spawn(self._end_open(refusal))
+
+    async def _end_open(self, refusal: Refusal) -> None:
+        try:
+            for session in [*self._open, *self._strangers.waiting()]:
+                async with session.turn:
+                    session.on_lock(refusal)
+                    looked = session.take(None)
+                await self.route(session, looked.said, None)
+                self.tell(session, looked.told)
+                self.is_open(session)
+        finally:
+            self._locking = False
+
+    def _on_visible(self, kinds: set[str]) -> None:
+        for session in list(self._live):
+            for stream, frame in session.changed(kinds):
+                self._spawn(stream.say(frame))
+
+    # -- life --------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        """Write what is left. Blocks while the state file is written."""
+        for word in list(self.sessions):
+            self.drop(word)
+        self._strangers.close()
+        self.gate.close(None)
+
+
+def _agent(request: web.BaseRequest) -> bytes:
+    return b"agent " + request.headers.get("User-Agent", "")[:100].encode("utf-8", "replace")
+
+
+def _identity(client: bytes, version: str) -> Identity:
+    name = of = ""
+    try:
+        info = msgspec.json.decode(client)
+        if isinstance(info, dict):
+            name, of = str(info.get("name") or ""), str(info.get("version") or "")
+    except msgspec.MsgspecError:
+        pass
+    return Identity(name[:256], of[:256], version)

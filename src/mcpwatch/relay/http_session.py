@@ -1,0 +1,283 @@
+"""One client's session with an HTTP server: the exchange of a stdio relay, and which stream each answer belongs to.
+
+The session's streams are the answers to its POSTs and the GET stream. A question is paired with its answer whichever
+of them brings it: a stream that broke may be resumed on another, and then repeat what was on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from aiohttp import web
+
+from mcpwatch.guard.refusal import Refusal
+from mcpwatch.guard.seat import Seat
+from mcpwatch.protocol import replies
+from mcpwatch.protocol.events import Answer, Identity, Question, Waiting
+from mcpwatch.protocol.message import Malformed, Parser, any_value, id_key
+from mcpwatch.protocol.session import LISTS
+from mcpwatch.relay.exchange import MODERN, Exchange
+from mcpwatch.relay.http_events import message_event
+from mcpwatch.store.records import Outcome
+
+REPEATABLE: Final = 64
+"""Answers and questions of resumable streams that may be repeated."""
+
+Said = tuple[Question | None, bytes]
+LISTEN: Final = "subscriptions/listen"
+_LISTED_UNDER: Final = {"tool": "tools", "prompt": "prompts", "resource": "resources", "template": "resources"}
+
+
+class Looked(NamedTuple):
+    """What came of looking at one frame: what goes on, and our own frames, for the client and for the server."""
+
+    line: bytes | None
+    said: list[Said]
+    told: list[bytes]
+    asked: list[Question]
+    answered: list[Question]
+
+
+class Stream:
+    """One answer to a client while it is being made. `task` is who makes it."""
+
+    def __init__(self, questions: list[Question], *, lasting: bool = False, resumes: bool = False) -> None:
+        self.questions = questions  # it was opened to answer
+        self.lasting = lasting  # a GET stream: it does not end with its questions
+        self.resumes = resumes  # it may bring what another one has brought already
+        self.response: web.StreamResponse | None = None  # once it is an event stream
+        self.task = asyncio.current_task()
+        self.resumable = False
+        self.verdict: list[bytes] = []  # what to say in place of answers that a lock took away
+        self.cut = False
+
+    async def say(self, frame: bytes) -> None:
+        """A frame of ours to the client."""
+        if self.response is None:
+            self.verdict.append(frame)
+            return
+        try:
+            await self.response.write(message_event(frame))
+        except (ConnectionError, RuntimeError):
+            pass  # it has left, or the stream has ended
+
+    def refuse(self, question: Question, frame: bytes) -> None:
+        """The question has got this for an answer. The stream ends with its last question."""
+        self.questions = [other for other in self.questions if other is not question]
+        self.verdict.append(frame)
+        if not self.lasting and not self.questions and self.task is not None and not self.cut:
+            self.cut = True
+            self.task.cancel()
+
+
+class HttpSession(Exchange):
+    """`said` and `told` collect our own frames, for the client and the server, while one frame is looked at."""
+
+    def __init__(self, seat: Seat, identity: Identity | None = None, *, fleeting: bool = False) -> None:
+        super().__init__(seat, self._say, self._tell)
+        self.seat = seat
+        self.said: list[Said] = []
+        self.told: list[bytes] = []
+        self.asked: list[Question] = []
+        self.answered: list[Question] = []
+        self.unsent: dict[bytes, bytes] = {}  # answers a lock gave to questions that were not sent yet
+        self.streams: dict[bytes, Stream] = {}  # id of a client's question → the stream it waits on
+        self.listening: Stream | None = None  # the GET stream
+        self.headers: Any = None  # of the last request, for what we send ourselves
+        self.endpoint: Any = None  # where that goes, when not to the server's URL
+        self.fleeting = fleeting  # it is one request of a client whose seat outlives it
+        self.kept = False  # the server has a word for it
+        self.used = 0.0  # when it was last heard of, on the loop's clock
+        self.turn = asyncio.Lock()
+        self._wants: dict[bytes, set[str]] = {}
+        self._answers: dict[bytes, tuple[int, Question]] = {}
+        self._questions: dict[bytes, int] = {}
+        if identity is not None:
+            self.session.identity = self._identity = identity
+
+    # -- what the exchange does, with the question it is about --------------------------------------------
+
+    def _say(self, frame: bytes) -> None:
+        self.said.append((None, frame))
+
+    def _tell(self, frame: bytes) -> None:
+        self.told.append(frame)
+
+    def _ask(self, question: Question) -> bool:
+        wants = _wanted(question) if question.method == LISTEN else None
+        passes = super()._ask(question)
+        if passes:
+            self.asked.append(question)
+            if wants is not None:
+                self._wants[question.key] = wants
+        return passes
+
+    def _refuse(self, question: Question, refusal: Refusal) -> None:
+        super()._refuse(question, refusal)
+        self.said[-1] = (question, self.said[-1][1])
+
+    def _answered(self, answer: Answer) -> None:
+        super()._answered(answer)
+        if not answer.question.from_server:
+            self.answered.append(answer.question)
+            self.streams.pop(answer.question.key, None)
+            self._wants.pop(answer.question.key, None)
+
+    def take(self, line: bytes | None) -> Looked:
+        """What has been said, told, asked and answered since the last time, with what goes on."""
+        taken = Looked(line, self.said, self.told, self.asked, self.answered)
+        self.said, self.told, self.asked, self.answered = [], [], [], []
+        return taken
+
+    # -- endings -----------------------------------------------------------------------------------------
+
+    @property
+    def modern(self) -> bool:
+        """Whether there is no session but the request (2026-07-28)."""
+        return self.session.identity.protocol >= MODERN
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is unanswered."""
+        session = self.session
+        waiting = session.waiting and not self.fleeting
+        return bool(session.asked_by_client or session.asked_by_server or waiting)
+
+    @property
+    def asked_hello(self) -> bool:
+        """Whether an `initialize` waits for its answer."""
+        return any(question.method == "initialize" for question in self.session.asked_by_client.values())
+
+    def is_open(self, question: Question) -> bool:
+        """Whether the question has no answer yet."""
+        return self.session.asked_by_client.get(question.key) is question
+
+    def fail(self, question: Question, outcome: Outcome, note: str, code: str = "") -> bool:
+        """The question will not be answered. False: it was."""
+        self._wants.pop(question.key, None)
+        if not self.session.withdraw(question):
+            return False
+        call = question.call
+        call.outcome, call.note, call.code = outcome, note, code
+        self._gate.ended(call)
+        return True
+
+    def end(self) -> None:
+        """The session is over."""
+        self.close()
+        self.seat.close()
+
+    # -- list_changed ------------------------------------------------------------------------------------
+
+    def changed(self, kinds: set[str]) -> list[tuple[Stream, bytes]]:
+        """What to tell the client, and where, when definitions of these kinds appeared or vanished for it."""
+        told: list[tuple[Stream, bytes]] = []
+        for what in sorted({_LISTED_UNDER[kind] for kind in kinds if kind in _LISTED_UNDER}):
+            if not self.modern and self.listening is not None:
+                told.append((self.listening, replies.list_changed(what)))
+            for key, wanted in self._wants.items():
+                question, stream = self.session.asked_by_client.get(key), self.streams.get(key)
+                if question is not None and stream is not None and f"{what}ListChanged" in wanted:
+                    told.append((stream, replies.list_changed(what, question.id)))
+        return told
+
+    # -- repetition --------------------------------------------------------------------------------------
+
+    def may_repeat(self, data: bytes, answered: list[Question]) -> None:
+        """An event with an id has passed: a resumed stream may bring it again."""
+        mark = hash(data)
+        for question in answered:
+            self._answers[question.key] = mark, question
+            if len(self._answers) > REPEATABLE:
+                del self._answers[next(iter(self._answers))]
+        if not answered and b'"method"' in data and (key := _asks(data)) is not None:
+            self._questions[key] = mark
+            if len(self._questions) > REPEATABLE:
+                del self._questions[next(iter(self._questions))]
+
+    def repeated(self, data: bytes) -> bytes | None:
+        """The frame of a resumed stream, as it may pass, when it is one that has passed before."""
+        try:
+            m = Parser().message(data)
+            key = id_key(m.id) if len(m.id) else b""
+        except Malformed:
+            return None
+        if m.method is not None:
+            open_still = key in self.session.asked_by_server
+            return data if open_still and self._questions.get(key) == hash(data) else None
+        mark, question = self._answers.get(key, (0, None))
+        if question is None or mark != hash(data) or key in self.session.asked_by_client:
+            return None
+        if question.method in LISTS and len(m.result):
+            try:
+                return self._listed(Answer(question, m.result), data)
+            except Malformed:
+                return None
+        return data
+
+
+class Strangers:
+    """Sessions of requests that belong to none (2026-07-28, and servers that give no session ids): a seat for each
+    client that says another name, and what its operations wait for."""
+
+    MOST: Final = 200
+
+    def __init__(self, make: Callable[[], Seat]) -> None:
+        self._make = make
+        self._known: dict[bytes, tuple[Seat, Identity, dict[bytes, Waiting]]] = {}
+
+    def session(self, key: bytes, identity: Identity) -> HttpSession:
+        """A session for one request of the client known by this key."""
+        if key not in self._known:
+            if len(self._known) >= self.MOST:
+                self._forget(next(iter(self._known)))
+            seat = self._make()
+            self._known[key] = seat, identity, {}
+            seat.identify(
+                client_name=identity.client_name,
+                client_version=identity.client_version,
+                protocol=identity.protocol,
+            )
+        return self._session(key)
+
+    def introduce(self, key: bytes, session: HttpSession) -> None:
+        """The requests that follow under this key are of the client that opened this session."""
+        if key in self._known:
+            self._forget(key)
+        self._known[key] = session.seat, session.session.identity, session.session.waiting
+
+    def waiting(self) -> list[HttpSession]:
+        """A session for each client with operations between two rounds, for a lock to end them."""
+        return [self._session(key) for key, (_, _, waiting) in self._known.items() if waiting]
+
+    def close(self) -> None:
+        """The gateway ends."""
+        for key in list(self._known):
+            self._forget(key)
+
+    def _session(self, key: bytes) -> HttpSession:
+        seat, identity, waiting = self._known[key]
+        session = HttpSession(seat, identity, fleeting=True)
+        session.session.waiting = waiting
+        return session
+
+    def _forget(self, key: bytes) -> None:
+        session = self._session(key)
+        del self._known[key]
+        session.end()
+
+
+def _asks(data: bytes) -> bytes | None:
+    try:
+        m = Parser().message(data)
+        return id_key(m.id) if m.method is not None and len(m.id) else None
+    except Malformed:
+        return None
+
+
+def _wanted(question: Question) -> set[str]:
+    params = any_value(question.params) if len(question.params) < 1 << 16 else None
+    wanted = params.get("notifications") if isinstance(params, dict) else None
+    return {name for name, on in wanted.items() if on} if isinstance(wanted, dict) else set()

@@ -1,0 +1,94 @@
+"""Requests to a server: one pool of connections, TLS verified, no redirects to other hosts, no cookies kept."""
+
+from __future__ import annotations
+
+import functools
+import urllib.request
+from typing import Final
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+CONNECT_S: Final = 15.0
+KEEP_S: Final = 3.0  # servers close idle connections after 5 s; a request on one that is closing is lost
+HEADER_BYTES: Final = 1 << 16
+REDIRECTS: Final = 3
+_SAME_REQUEST: Final = (307, 308)
+_OF_A_GET: Final = (301, 302, 303)
+_THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
+_AUTOMATIC: Final = ("User-Agent", "Accept", "Content-Type", "Accept-Encoding")
+
+
+class Unreachable(Exception):
+    """The server gave no answer. One sentence."""
+
+
+def pool() -> aiohttp.ClientSession:
+    """The connections of a gateway to all its servers. To be closed."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S, ttl_dns_cache=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+        skip_auto_headers=_AUTOMATIC,
+        max_line_size=HEADER_BYTES,
+        max_field_size=HEADER_BYTES,
+    )
+
+
+def checked_url(text: str) -> URL:
+    """The URL of a server. Raises ValueError."""
+    url = URL(text)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"{text!r} is no http or https URL")
+    return url.with_fragment(None)
+
+
+def same_origin(url: URL, other: URL) -> bool:
+    """Whether both are of one server; its TLS side is the same server as its plain one."""
+    upgraded = (url.scheme, other.scheme) == ("http", "https")
+    return url.host == other.host and (upgraded or url.origin() == other.origin())
+
+
+async def ask(
+    http: aiohttp.ClientSession, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None = None
+) -> aiohttp.ClientResponse:
+    """The server's answer, its body unread. Follows redirects within the server. Raises `Unreachable`."""
+    asked = url
+    for _ in range(REDIRECTS + 1):
+        try:
+            response = await http.request(
+                method,
+                asked,
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
+                proxy=_proxy(asked.scheme, asked.host),
+            )
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unreachable(f"{url.origin()} cannot be reached: {_said(error)}") from error
+        redirected = response.status in _SAME_REQUEST or (method == "GET" and response.status in _OF_A_GET)
+        location = response.headers.get("Location")
+        if not redirected or location is None:
+            return response
+        response.release()
+        target = asked.join(URL(location))
+        if not same_origin(asked, target):
+            raise Unreachable(
+                f"{url.origin()} redirects to {target.origin()}, and mcpwatch follows no redirect to another server:"
+                " put that URL into the configuration if you trust it"
+            )
+        asked = target
+    raise Unreachable(f"{url.origin()} redirects in a circle")
+
+
+@functools.cache
+def _proxy(scheme: str, host: str | None) -> str | None:
+    """The proxy the environment names for a server; never for one on this machine."""
+    if host is None or host in _THIS_MACHINE or urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies_environment().get(scheme)
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__
