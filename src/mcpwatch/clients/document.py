@@ -143,7 +143,7 @@ def _check(edit: Edit, after: Entry) -> None:
             good = found is not None and found.name == edit.name and now[0] == edit.value
             good = good and found is not None and now[found.count :] == before
         elif edit.action == "repair":
-            good = now == [edit.value, *before[1:]]
+            good = found is not None and now == [edit.value, *before[1:]]
         else:
             was = edit.entry.wrapped
             good = was is not None and now == before[was.count :]

@@ -81,7 +81,8 @@ class Editor:
             raise NotEditable("its arguments are not a list")
         own, command = form.words[count], form.command.node
         restored = Splice(command.start, command.end, self.text[own.start : own.end])
-        if joined and len(form.words) == count + 1:
+        nothing_left = len(form.words) == count + 1
+        if nothing_left and (joined or not form.args.node.flow):
             return [restored, *self._drop_member(form.holder, form.args)]
         return [restored, *self._drop_first(form.args.node, count)]
 
@@ -102,8 +103,6 @@ class Editor:
     def _drop_first(self, node: Node, count: int) -> list[Splice]:
         left = len(node.items) - count
         if not node.flow:
-            if not left:
-                return [Splice(self._dash(node, 0), node.items[-1].end, "[]")]
             return [Splice(self._dash(node, 0), self._dash(node, count))]
         last = node.items[count - 1].end
         comma = self._comma(last, node.items[count].start if left else node.end - 1)

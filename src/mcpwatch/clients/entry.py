@@ -67,7 +67,7 @@ class Form:
 class Wrapped:
     """A command line that goes through mcpwatch: `count` words stand before the server's own."""
 
-    program: str
+    program: str  # "" when Python is told to run the module: which mcpwatch that is cannot be seen
     name: str
     count: int
     joined: bool  # --name=NAME
@@ -206,21 +206,21 @@ def wrapped(words: Sequence[str]) -> Wrapped | None:
     """What a command line says of mcpwatch, when that is what it starts."""
     if not words:
         return None
-    at = 1
-    if _stem(words[0]).startswith("python"):
+    at, program = 1, words[0]
+    if _stem(program).startswith("python"):
         while at < len(words) and words[at] in ("-I", "-E", "-s", "-P", "-u"):
             at += 1
         if list(words[at : at + 2]) != ["-m", "mcpwatch"]:
             return None
-        at += 2
-    elif _stem(words[0]) != "mcpwatch":
+        at, program = at + 2, ""
+    elif _stem(program) != "mcpwatch":
         return None
     if at >= len(words) or words[at] != "run":
         return None
-    return _options(words, at + 1)
+    return _options(words, at + 1, program)
 
 
-def _options(words: Sequence[str], at: int) -> Wrapped | None:
+def _options(words: Sequence[str], at: int, program: str) -> Wrapped | None:
     name, joined = "", False
     while at < len(words) and words[at].startswith("-"):
         option, equals, value = words[at].partition("=")
@@ -233,7 +233,7 @@ def _options(words: Sequence[str], at: int) -> Wrapped | None:
             value = words[at]
             at += 1
         name, joined = value, bool(equals)
-    return Wrapped(words[0], name, at, joined) if at < len(words) else None
+    return Wrapped(program, name, at, joined) if at < len(words) else None
 
 
 def _stem(command: str) -> str:

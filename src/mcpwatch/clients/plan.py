@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from mcpwatch.clients import registry
 from mcpwatch.clients.document import Action, Document, Edit
 from mcpwatch.clients.edit import NotEditable
+from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.names import Names
 from mcpwatch.clients.survey import ConfigFile, Server, Status, select
 from mcpwatch.clients.write import NotWritten, alone, replace_file
-from mcpwatch.store.mask import masked
+from mcpwatch.store.mask import MASK, masked
 
 _WIDTH = 300
-
-
-class Gateway(Protocol):
-    """What stands before servers reached over HTTP."""
-
-    def url_for(self, name: str, url: str, headers: Collection[str]) -> tuple[str, str]:
-        """The address at the gateway for a server (its `headers` are names only: values stay with the client) and "";
-        or "" and the reason why it must stay as it is."""
-        ...
-
-    def origin_of(self, url: str) -> str | None:
-        """The server's own address behind one of the gateway's; None for any other address."""
-        ...
+# "--api-key", "…": an option named as a secret, and its value as the next item of a list.
+_OPTION = re.compile(
+    r"""(["']--?[\w-]*(?:passw(?:or)?d|secret|token|key|credential)s?["']\s*,\s*)(["'])[^"']*\2""", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -130,8 +122,7 @@ def _wrap(
     for server in select(file.servers, patterns):
         entry = server.entry
         if server.status is Status.WATCHED:
-            if server.reason:
-                kept.append((server, server.reason))
+            kept += [(server, server.reason)] if server.reason else []
         elif server.status is Status.DRIFTED:
             edits.append((Step(server, "repair", server.guard), Edit("repair", entry, program, server.guard)))
         elif server.status is Status.HTTP:
@@ -193,11 +184,15 @@ def _possible(
 
 
 def _hunk(before: list[str], after: list[str]) -> list[str]:
-    before, after = [masked(line) for line in before], [masked(line) for line in after]
+    before, after = [_masked(line) for line in before], [_masked(line) for line in after]
     if len(before) == len(after):
         pairs = [_differing(old, new) for old, new in zip(before, after, strict=True)]
         before, after = [old for old, _ in pairs], [new for _, new in pairs]
     return [f"{sign} {line[:_WIDTH]}" for sign, lines in (("-", before), ("+", after)) for line in lines]
+
+
+def _masked(line: str) -> str:
+    return _OPTION.sub(rf"\1\2{MASK}\2", masked(line))
 
 
 def _differing(old: str, new: str) -> tuple[str, str]:

@@ -5,7 +5,6 @@ Data for the commands and the screen; nothing is changed here.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,6 +14,7 @@ from pathlib import Path
 from mcpwatch.clients import registry
 from mcpwatch.clients.document import MAX_BYTES, Document, generic
 from mcpwatch.clients.entry import Entry
+from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.node import Unreadable
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.table import CLIENTS, Client, Place, Scope
@@ -62,7 +62,6 @@ class ConfigFile:
     error: str = ""
     servers: tuple[Server, ...] = ()
     document: Document | None = field(default=None, repr=False, compare=False)
-    digest: str = ""
 
 
 def survey(
@@ -72,13 +71,14 @@ def survey(
     clients: Collection[str] = (),
     scopes: Collection[Scope] = ("user", "project"),
     files: Sequence[Path] = (),
+    gateway: Gateway | None = None,
 ) -> list[ConfigFile]:
     """Every configuration file there is of `clients` (all, when none is named), or of the paths given instead.
 
     `program` is the absolute path of this mcpwatch: what starts another one has drifted."""
-    once = registry.wrapped()
+    look = _Look(program, registry.wrapped(), gateway)
     if files:
-        return [_read(BY_PATH, None, "user", path, program, once) for path in files]
+        return [look.at(BY_PATH, None, "user", path) for path in files]
     found: dict[Path, ConfigFile] = {}
     for client, place, path in _candidates(surroundings):
         if (clients and client.id not in clients) or place.scope not in scopes:
@@ -89,7 +89,7 @@ def survey(
                 continue
         except (OSError, RuntimeError):  # a folder that may not be read, a link to itself
             continue
-        found[key] = _read(client, place, place.scope, path, program, once)
+        found[key] = look.at(client, place, place.scope, path)
     return list(found.values())
 
 
@@ -102,52 +102,50 @@ def select(servers: Iterable[Server], patterns: Collection[str]) -> list[Server]
     ]
 
 
-def digest(data: bytes) -> str:
-    """What tells two versions of a file apart."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def _candidates(surroundings: Surroundings) -> list[tuple[Client, Place, Path]]:
     return [
         (client, place, path) for client in CLIENTS for place in client.places for path in surroundings.paths(place)
     ]
 
 
-def _read(
-    client: Client, place: Place | None, scope: Scope, path: Path, program: str, once: registry.Entries
-) -> ConfigFile:
-    try:
-        if not path.is_file():
-            return ConfigFile(client, path, scope, "not a file")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        document = generic(path.suffix, data) if place is None else Document.read(data, place)
-    except OSError as error:
-        return ConfigFile(client, path, scope, f"cannot be read: {error.strerror}")
-    except Unreadable as error:
-        return ConfigFile(client, path, scope, str(error))
-    names = once.get(str(path), {})
-    placeholders = client.placeholders
-    servers = tuple(_server(entry, placeholders, program, names) for entry in document.entries)
-    return ConfigFile(client, path, scope, "", servers, document, digest(data))
+@dataclass(frozen=True)
+class _Look:
+    """One look at the machine."""
 
+    program: str
+    once: registry.Entries
+    gateway: Gateway | None
 
-def _server(entry: Entry, placeholders: bool, program: str, once: dict[str, str]) -> Server:
-    wrapped, form, reason = entry.wrapped, entry.form, ""
-    guard, detail = "", ""
-    if wrapped is not None:
-        guard = wrapped.name
-        status = Status.WATCHED if wrapped.program == program else Status.DRIFTED
-        detail = wrapped.program if status is Status.DRIFTED else ""
-    elif entry.inside:
-        status = Status.WATCHED
-        reason = "mcpwatch runs behind the program it starts"
-    elif form is None:
-        status = Status.HTTP
-        detail = "" if entry.url is None else str(entry.url.value)
-        reason = entry.reason(placeholders)
-    else:
-        guard = once.get("\n".join(entry.way), "")
-        status = Status.REMOVED if guard else Status.UNWATCHED
-        reason = entry.reason(placeholders)
-    return Server(entry.name, status, guard, detail, reason, entry.disabled, entry.proxy, entry)
+    def at(self, client: Client, place: Place | None, scope: Scope, path: Path) -> ConfigFile:
+        """A file that is there."""
+        try:
+            if not path.is_file():
+                return ConfigFile(client, path, scope, "not a file")
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+            document = generic(path.suffix, data) if place is None else Document.read(data, place)
+        except OSError as error:
+            return ConfigFile(client, path, scope, f"cannot be read: {error.strerror}")
+        except Unreadable as error:
+            return ConfigFile(client, path, scope, str(error))
+        names = self.once.get(str(path), {})
+        servers = tuple(self.server(entry, client.placeholders, names) for entry in document.entries)
+        return ConfigFile(client, path, scope, "", servers, document)
+
+    def server(self, entry: Entry, placeholders: bool, names: dict[str, str]) -> Server:
+        """What is to be said of one entry; `names` are those we gave in its file."""
+        guard, detail, reason = names.get("\n".join(entry.way), ""), "", ""
+        wrapped = entry.wrapped
+        if wrapped is not None:
+            guard, status = wrapped.name, Status.WATCHED
+            if wrapped.program not in (self.program, ""):
+                status, detail = Status.DRIFTED, wrapped.program
+        elif entry.inside:
+            status, reason = Status.WATCHED, "mcpwatch runs behind the program it starts"
+        elif entry.form is None:
+            detail = "" if entry.url is None else str(entry.url.value)
+            behind = self.gateway is not None and self.gateway.origin_of(detail) is not None
+            status, reason = (Status.WATCHED, "") if behind else (Status.HTTP, entry.reason(placeholders))
+        else:
+            status, reason = Status.REMOVED if guard else Status.UNWATCHED, entry.reason(placeholders)
+        return Server(entry.name, status, guard, detail, reason, entry.disabled, entry.proxy, entry)

@@ -1,0 +1,60 @@
+"""One golden file a client: what wrapping makes of it, on every system, with every kind of line ending."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.machines import PROGRAM, SYSTEMS, golden, make
+from mcpwatch.clients.plan import apply, plan_unwrap, plan_wrap
+from mcpwatch.clients.survey import Status, survey
+from mcpwatch.clients.table import BY_ID, CLIENTS
+
+NAMES = [client.id for client in CLIENTS]
+ENDINGS = {
+    "lf": lambda data: data,
+    "crlf": lambda data: data.replace(b"\n", b"\r\n"),
+    "bom": lambda data: b"\xef\xbb\xbf" + data,
+    "no newline at the end": lambda data: data.rstrip(b"\n"),
+}
+
+
+def placed(machine, client, data):
+    path = next(path for place in BY_ID[client].places for path in machine.paths(place))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("client", NAMES)
+def test_wrap_and_unwrap(tmp_path, client, system):
+    machine = make(tmp_path, system)
+    path = placed(machine, client, golden(client, "before"))
+
+    files = survey(machine, PROGRAM)
+    assert [(file.client.id, file.path, file.error) for file in files] == [(client, path, "")]
+    (change,) = plan_wrap(files, PROGRAM)
+    apply(change)
+    assert path.read_bytes() == golden(client, "after")
+
+    files = survey(machine, PROGRAM)
+    assert all(not change.steps for change in plan_wrap(files, PROGRAM))
+    wrapped = {step.server.name for step in change.steps}
+    assert {server.name for server in files[0].servers if server.status is Status.WATCHED} == wrapped != set()
+    (change,) = plan_unwrap(files)
+    apply(change)
+    assert path.read_bytes() == golden(client, "before")
+    assert plan_unwrap(survey(machine, PROGRAM)) == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("client", NAMES)
+def test_line_endings_and_marks_stay(tmp_path, client, ending):
+    machine = make(tmp_path)
+    before, after = ENDINGS[ending](golden(client, "before")), ENDINGS[ending](golden(client, "after"))
+    placed(machine, client, before)
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    assert change.after == after
+    apply(change)
+    (change,) = plan_unwrap(survey(machine, PROGRAM))
+    assert change.after == before

@@ -1,0 +1,258 @@
+"""What is found, and what is said of it; names that are given to what is wrapped."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from clients.machines import PROGRAM, make
+from mcpwatch.clients.names import Names, safe_name
+from mcpwatch.clients.plan import apply, plan_unwrap, plan_wrap
+from mcpwatch.clients.survey import Status, survey
+from mcpwatch.clients.write import NotWritten
+
+
+def put(path, servers):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"mcpServers": servers}, indent=2))
+    return path
+
+
+def stdio(*words):
+    return {"command": words[0], "args": list(words[1:])}
+
+
+def statuses(files):
+    return {server.name: str(server.status) for file in files for server in file.servers}
+
+
+def test_every_status(tmp_path):
+    machine = make(tmp_path)
+    put(
+        machine.home / ".cursor/mcp.json",
+        {
+            "ours": stdio(PROGRAM, "run", "--name", "ours", "--", "x"),
+            "old": stdio("/gone/bin/mcpwatch", "run", "--name", "old", "--", "x"),
+            "bare": stdio("mcpwatch", "run", "--", "x"),
+            "module": stdio("/v/bin/python", "-m", "mcpwatch", "run", "--", "x"),
+            "plain": stdio("x"),
+            "web": {"url": "https://x"},
+            "behind": stdio("pipelock", "mcp", "proxy", "--", PROGRAM, "run", "--", "x"),
+            "junk": "text",
+            "nothing": {},
+        },
+    )
+    files = survey(machine, PROGRAM)
+    assert statuses(files) == {
+        "ours": "watched",
+        "old": "drifted",
+        "bare": "drifted",
+        "module": "watched",
+        "plain": "unwatched",
+        "web": "http",
+        "behind": "watched",
+    }
+    (change,) = plan_wrap(files, PROGRAM)
+    assert [(step.server.name, step.action) for step in change.steps] == [
+        ("old", "repair"),
+        ("bare", "repair"),
+        ("plain", "wrap"),
+    ]
+    apply(change)
+    files = survey(machine, PROGRAM)
+    assert set(statuses(files).values()) == {"watched", "http"}
+    assert [change.steps for change in plan_wrap(files, PROGRAM)] == [()]
+
+
+def test_a_wrapper_someone_took_away(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"a": stdio("x"), "b": stdio("y")})
+    before = path.read_text()
+    apply(plan_wrap(survey(machine, PROGRAM), PROGRAM)[0])
+    path.write_text(before)
+    assert statuses(survey(machine, PROGRAM)) == {"a": "removed", "b": "removed"}
+    apply(plan_wrap(survey(machine, PROGRAM), PROGRAM)[0])
+    apply(plan_unwrap(survey(machine, PROGRAM))[0])
+    assert statuses(survey(machine, PROGRAM)) == {"a": "unwatched", "b": "unwatched"}
+    assert path.read_text() == before
+
+
+def test_no_secret_is_copied_into_our_files(tmp_path):
+    machine = make(tmp_path)
+    secret = "hunter2-correct-horse"
+    entry = stdio("npx", "-y", "x", "--anything", secret) | {"env": {"K": secret}}
+    put(machine.home / ".cursor/mcp.json", {"a": entry})
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    apply(change)
+    ours = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert ours and all(secret.encode() not in path.read_bytes() for path in ours)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in ours)
+
+
+def test_the_preview_masks_secrets(tmp_path):
+    machine = make(tmp_path)
+    path = machine.home / ".cursor/mcp.json"
+    put(path, {"a": stdio("npx", "--api-key", "hunter2") | {"env": {"API_TOKEN": "opensesame"}}})
+    path.write_text(json.dumps(json.loads(path.read_text())))  # one line, which changes as a whole
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    text = "\n".join(change.diff())
+    assert PROGRAM in text and "hunter2" not in text and "opensesame" not in text
+
+
+def test_the_preview_of_a_long_line_is_what_differs(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".claude.json", {"a": stdio("npx")})
+    path.write_text(json.dumps({"history": ["x" * 50_000], **json.loads(path.read_text())}))
+    lines = plan_wrap(survey(machine, PROGRAM), PROGRAM)[0].diff()
+    assert [line[0] for line in lines] == ["-", "+"] and all(len(line) < 400 for line in lines)
+    assert PROGRAM in lines[1]
+
+
+def test_a_broken_file_does_not_hide_the_others(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"a": stdio("x")})
+    broken = machine.home / ".gemini/settings.json"
+    broken.parent.mkdir()
+    broken.write_text('{"mcpServers": {,}}')
+    files = survey(machine, PROGRAM)
+    assert {file.client.id: file.error for file in files} == {
+        "cursor": "",
+        "gemini-cli": "line 1, column 17: not valid JSON: a key in double quotes, or }, is missing here",
+    }
+    assert len(plan_wrap(files, PROGRAM)) == 1
+
+
+def test_one_file_reached_by_two_paths_is_one(tmp_path):
+    machine = make(tmp_path)
+    path = put(tmp_path / "dotfiles/mcp.json", {"a": stdio("x")})
+    for link in (machine.home / ".cursor/mcp.json", machine.home / ".kiro/settings/mcp.json"):
+        link.parent.mkdir(parents=True)
+        link.symlink_to(path)
+    assert [file.client.id for file in survey(machine, PROGRAM)] == ["cursor"]
+
+
+def test_scopes(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"mine": stdio("x")})
+    put(machine.folder / ".cursor/mcp.json", {"shared": stdio("x")})
+    assert statuses(survey(machine, PROGRAM)) == {"mine": "unwatched", "shared": "unwatched"}
+    assert list(statuses(survey(machine, PROGRAM, scopes=("user",)))) == ["mine"]
+    assert list(statuses(survey(machine, PROGRAM, scopes=("project",)))) == ["shared"]
+    assert survey(machine, PROGRAM, clients=("zed",)) == []
+
+
+def test_claude_codes_local_scope_names_its_project(tmp_path):
+    machine = make(tmp_path)
+    text = json.dumps({"projects": {"/p/one": {"mcpServers": {"a": stdio("x")}}}, "mcpServers": {"a": stdio("y")}})
+    (machine.home / ".claude.json").write_text(text)
+    (file,) = survey(machine, PROGRAM)
+    assert [(server.name, server.project) for server in file.servers] == [("a", ""), ("a", "/p/one")]
+    (change,) = plan_wrap([file], PROGRAM)
+    assert [step.guard for step in change.steps] == ["a", "a-2"]  # two servers, two names
+
+
+def test_the_same_server_in_two_clients_has_one_name_and_others_do_not(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"git": stdio("npx", "git"), "x/y": stdio("x"), "x-y": stdio("z")})
+    put(machine.home / ".codeium/windsurf/mcp_config.json", {"git": stdio("npx", "git")})
+    put(machine.home / ".kiro/settings/mcp.json", {"git": stdio("uvx", "git")})
+    guards = {
+        (change.file.client.id, step.server.name): step.guard
+        for change in plan_wrap(survey(machine, PROGRAM), PROGRAM)
+        for step in change.steps
+    }
+    assert guards == {
+        ("cursor", "git"): "git",
+        ("cursor", "x/y"): "x-y",
+        ("cursor", "x-y"): "x-y-2",
+        ("windsurf", "git"): "git",
+        ("kiro", "git"): "git-2",
+    }
+
+
+def test_names_already_given_are_kept_in_mind(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"git": stdio("npx", "git")})
+    apply(plan_wrap(survey(machine, PROGRAM), PROGRAM)[0])
+    put(machine.home / ".kiro/settings/mcp.json", {"git": stdio("uvx", "other")})
+    kiro = survey(machine, PROGRAM, clients=("kiro",))
+    (change,) = plan_wrap(kiro, PROGRAM, everywhere=survey(machine, PROGRAM))
+    assert [step.guard for step in change.steps] == ["git-2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("plain", "plain"),
+        ("@scope/pkg", "scope-pkg"),
+        ("a*b[c]?", "a-b-c"),
+        ("tab\there\x1b", "tab-here"),
+        ("日本 🐴", "日本 🐴"),
+        ("///", "server"),
+        ("", "server"),
+        ("\u202e", "server"),
+        ("x" * 300, "x" * 100),
+    ],
+)
+def test_names_are_what_run_takes(name, safe):
+    from mcpwatch.cli.run import checked
+
+    assert safe_name(name) == checked(safe) == safe
+
+
+def test_numbers_fit_the_length():
+    names = Names()
+    assert [len(names.give("x" * 120, (str(i),))) for i in range(12)] == [100] * 12
+
+
+class FakeGateway:
+    def url_for(self, name, url, headers):
+        return ("", "it signs in by itself") if "Authorization" in headers else (f"http://127.0.0.1:9/{name}", "")
+
+    def origin_of(self, url):
+        return "https://example.com/mcp" if url.startswith("http://127.0.0.1:9/") else None
+
+
+def test_servers_over_http_go_through_a_gateway_when_there_is_one(tmp_path):
+    machine = make(tmp_path)
+    servers = {
+        "web": {"url": "https://example.com/mcp"},
+        "own": {"url": "https://y", "headers": {"Authorization": "x"}},
+    }
+    path = put(machine.home / ".cursor/mcp.json", servers)
+    before = path.read_bytes()
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    assert change.steps == () and [reason for _, reason in change.kept] == ["it is reached over HTTP"] * 2
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM, gateway=FakeGateway())
+    assert [(server.name, reason) for server, reason in change.kept] == [("own", "it signs in by itself")]
+    apply(change)
+    assert json.loads(path.read_text())["mcpServers"]["web"]["url"] == "http://127.0.0.1:9/web"
+    files = survey(machine, PROGRAM, gateway=FakeGateway())
+    assert statuses(files) == {"web": "watched", "own": "http"}
+    (again,) = plan_wrap(files, PROGRAM, gateway=FakeGateway())
+    assert again.steps == ()
+    apply(plan_unwrap(files, gateway=FakeGateway())[0])
+    assert path.read_bytes() == before
+
+
+def test_a_change_after_the_preview_is_refused(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"a": stdio("x")})
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    put(path, {"a": stdio("x"), "b": stdio("y")})
+    theirs = path.read_bytes()
+    with pytest.raises(NotWritten):
+        apply(change)
+    assert path.read_bytes() == theirs and statuses(survey(machine, PROGRAM)) == {"a": "unwatched", "b": "unwatched"}
+
+
+def test_one_entry_that_cannot_be_edited_does_not_keep_the_others(tmp_path):
+    machine = make(tmp_path)
+    path = machine.home / ".continue/config.yaml"
+    path.parent.mkdir()
+    path.write_text("mcpServers:\n- {name: a, command: x}\n- name: b\n  command: x,y\n  args: [z]\n")
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    assert [step.server.name for step in change.steps] == ["a"]
+    assert [server.name for server, _ in change.kept] == ["b"]
+    assert Status.UNWATCHED in {server.status for server in survey(machine, PROGRAM)[0].servers}
