@@ -172,8 +172,6 @@ def test_ctrl_c_ends_the_scan_and_the_servers(machine) -> None:
         ({"command": "${NO_SUCH_VARIABLE}"}, "NO_SUCH_VARIABLE"),
         ({"command": "${input:token}"}, "only its client knows"),
         ({"command": "x", "args": "y"}, "args"),
-        ("x", "not an object"),
-        ({"command": "x", "disabled": True}, "switched off"),
     ],
 )
 def test_what_is_wrong_with_a_server_is_said_and_fails(machine, what, said) -> None:
@@ -200,16 +198,42 @@ def test_a_file_that_is_no_configuration(machine, text) -> None:
     machine("scan", "--config", str(path)).failed(exits.FAILED, "broken.json")
 
 
+def test_a_server_switched_off_is_passed_over(machine) -> None:
+    config = configure(machine, off=entry(CALENDAR, disabled=True), notes=entry(NOTES))
+    done = machine("scan", "--config", config, "--yes")
+    assert done.code == exits.OK and "off" not in done.out + done.err
+
+
+def at_home(machine: Any) -> dict[str, str]:
+    """An environment in which the user has no client but those the test gives them."""
+    return {"HOME": str(machine.folder), "XDG_CONFIG_HOME": str(machine.folder / "xdg"), "CLAUDE_CONFIG_DIR": ""}
+
+
 def test_a_server_known_by_its_lists_alone_is_judged_by_them(machine) -> None:
     config = configure(machine, calendar=entry(CALENDAR))
     machine("scan", "--config", config, "--yes")
-    done = machine("scan", "calendar")
+    done = machine("scan", "calendar", env=at_home(machine))
     assert done.code == exits.OK and "calendar: 3 definitions: 1 danger" in done.out
-    machine("scan", "nobody").failed(exits.FAILED, "no such server: nobody", "calendar")
+    machine("scan", "nobody", env=at_home(machine)).failed(exits.FAILED, "no such server: nobody", "calendar")
 
 
 def test_nothing_configured(machine) -> None:
-    machine("scan").failed(exits.FAILED, "--config")
+    machine("scan", env=at_home(machine)).failed(exits.FAILED, "--config")
+
+
+def test_without_a_file_the_clients_files_are_looked_up(machine) -> None:
+    folder = machine.folder / ".cursor"
+    folder.mkdir()
+    (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"notes": entry(NOTES)}}))
+    done = machine("scan", "--yes", env=at_home(machine))
+    assert done.code == exits.OK and "notes: 4 definitions" in done.out
+
+
+def test_an_address_of_our_gateway_stands_for_the_server_behind_it(machine) -> None:
+    machine.config.write_text('[servers.far]\nurl = "http://127.0.0.1:9/mcp"\n')
+    config = configure(machine, anything={"url": "http://127.0.0.1:7373/far/mcp"})
+    done = machine("scan", "--config", config)
+    assert done.code == exits.FAILED and "far: 0 definitions" in done.out and "connection" in done.err
 
 
 def test_b14_json_and_sarif(machine) -> None:
@@ -279,7 +303,7 @@ def test_llm_judges_and_raises(machine, model) -> None:
 def test_only_the_servers_named_are_sent_to_the_model(machine, model) -> None:
     config = configure(machine, notes=entry(NOTES), calendar=entry(CALENDAR))
     machine("scan", "--config", config, "--yes")
-    machine("scan", "calendar", "--llm")
+    machine("scan", "calendar", "--llm", env=at_home(machine))
     assert {request.line("server") for request in model.requests} == {"calendar"}
 
 

@@ -106,12 +106,7 @@ def _servers(
     ledger: Ledger, names: tuple[str, ...], files: tuple[Path, ...]
 ) -> tuple[list[Target], list[str], Problems]:
     """What to connect to, which servers are only known by what they listed, and what is wrong."""
-    if files:
-        found = [configured.from_file(path) for path in files]
-        targets = [target for part, _ in found for target in part]
-        wrong = [problem for _, part in found for problem in part]
-    else:
-        targets, wrong = configured.configured()
+    targets, wrong = configured.from_files(files) if files else configured.configured()
     seen = {judged.server for judged in ledger.judged()} if not files else set()
     missing = set(names) - {target.name for target in targets} - seen
     if missing:

@@ -1,76 +1,63 @@
-"""Which servers `mcpwatch scan` can connect to: from configuration files of AI clients, and from our own.
+"""Which servers `mcpwatch scan` can connect to: those of AI clients' files, and those of our own configuration.
 
-Understood: JSON, with comments and trailing commas, whose `mcpServers` or `servers` maps names to a `command` with
-`args`, `env` and `cwd`, or to a `url` with `headers`. A command of ours (`mcpwatch run … -- COMMAND`) counts as the
-COMMAND it guards.
+What goes through mcpwatch counts as the server behind it: to ask a guard would be to ask ourselves.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from mcpwatch.cli import run
 from mcpwatch.cli.exits import Failure
 from mcpwatch.cli.state import configuration
+from mcpwatch.clients.names import Names, safe_name
+from mcpwatch.clients.node import Node
+from mcpwatch.clients.program import NoProgram, program
+from mcpwatch.clients.surroundings import Surroundings
+from mcpwatch.clients.survey import ConfigFile, Server, survey
 from mcpwatch.relay.discover import Target
+from mcpwatch.store.config import Config
 
-PROJECT_FILES: Final = (".mcp.json", ".cursor/mcp.json", ".vscode/mcp.json")
-_SECTIONS: Final = ("mcpServers", "servers")
+_ENV_KEYS: Final = ("env", "environment", "envs")
+_FOLDER_KEYS: Final = ("cwd", "workingDirectory")
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]{0,127})(?::-([^}]{0,4096}))?\}")
-_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])')
-_FILE_MAX: Final = 10_000_000  # bytes
+_GATEWAY = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/([^/?#]+)/mcp/?")
 
 
 class Unusable(Exception):
     """An entry that cannot be connected to; `str()` says why."""
 
 
-def from_file(path: Path) -> tuple[list[Target], list[str]]:
-    """The servers in a client's configuration file, and a sentence for each entry not understood. Raises Failure
-    when the file cannot be read."""
-    try:
-        if path.stat().st_size > _FILE_MAX:
-            raise Failure(f"{path}: too large for a configuration file")
-        document = _parse(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise Failure(f"{path}: not valid JSON: {error}") from error
-    if not isinstance(document, dict) or not any(isinstance(document.get(key), dict) for key in _SECTIONS):
-        raise Failure(f"{path}: has no mcpServers and no servers")
-    targets, problems = [], []
-    for section in _SECTIONS:
-        entries = document.get(section)
-        for name, entry in entries.items() if isinstance(entries, dict) else ():
-            try:
-                targets.append(_target(name, entry))
-            except Unusable as error:
-                problems.append(f"{path}: {name}: {error}")
-    return targets, problems
+def from_files(paths: Iterable[Path]) -> tuple[list[Target], list[str]]:
+    """The servers of clients' configuration files, and a sentence for each entry that cannot be connected to. Raises
+    Failure when a file cannot be understood, or holds no server."""
+    files = survey(Surroundings.here(), _program(), files=[path.absolute() for path in paths])
+    for file in files:
+        if file.error:
+            raise Failure(f"{file.path}: {file.error}")
+        if not file.servers:
+            raise Failure(f"{file.path}: no server is configured in it")
+    return _targets(files, configuration()[0])
 
 
 def configured() -> tuple[list[Target], list[str]]:
-    """Every server that any configuration names, the first of each name, and what was not understood."""
-    targets: dict[str, Target] = {}
-    problems: list[str] = []
-    for source in SOURCES:
-        found, wrong = source()
-        problems += wrong
-        for target in found:
-            targets.setdefault(target.name, target)
-    return list(targets.values()), problems
-
-
-def _ours() -> tuple[list[Target], list[str]]:
-    """The servers of `config.toml`."""
+    """Every server that our configuration or a client's file names, and what is wrong with others."""
     config, problem = configuration()
-    targets, problems = [], [problem] if problem else []
+    files = survey(Surroundings.here(), _program())
+    ours, wrong = _ours(config)
+    theirs, others = _targets(files, config)
+    problems = [problem] if problem else []
+    problems += [f"{file.path}: {file.error}" for file in files if file.error]
+    known = {target.name for target in ours}
+    return [*ours, *(target for target in theirs if target.name not in known)], [*problems, *wrong, *others]
+
+
+def _ours(config: Config) -> tuple[list[Target], list[str]]:
+    """The servers of `config.toml`, which the gateway stands before."""
+    targets, problems = [], []
     for name, server in config.servers.items():
         try:
             headers = {key: _expanded(value) for key, value in server.headers.items()}
@@ -80,96 +67,87 @@ def _ours() -> tuple[list[Target], list[str]]:
     return targets, problems
 
 
-def _project() -> tuple[list[Target], list[str]]:
-    """The servers of the project in the working folder."""
-    targets: list[Target] = []
+def _targets(files: Iterable[ConfigFile], config: Config) -> tuple[list[Target], list[str]]:
+    """One target for each server, however many files name it. A disabled one is passed over."""
+    targets: dict[str, Target] = {}
     problems: list[str] = []
-    for name in PROJECT_FILES:
-        path = Path(name)
-        if path.is_file():
-            try:
-                found, wrong = from_file(path)
-            except Failure as error:
-                problems.append(str(error))
-                continue
-            targets += found
-            problems += wrong
-    return targets, problems
+    ours = {target.name: target for target in _ours(config)[0]}
+    names = Names()
+    servers = [(file, server) for file in files for server in file.servers if not server.disabled]
+    for _, server in servers:
+        if server.entry.wrapped is not None:
+            names.take(server.guard, _words(server))
+    for file, server in servers:
+        try:
+            target = _behind_gateway(server, ours) or _target(server, names)
+            targets.setdefault(target.name, target)
+        except Unusable as error:
+            problems.append(f"{file.path}: {server.name}: {error}")
+    return list(targets.values()), problems
 
 
-Source = Callable[[], tuple[list[Target], list[str]]]
-SOURCES: list[Source] = [_ours, _project]
-"""Asked in this order. What knows the clients' own files adds itself here."""
+def _behind_gateway(server: Server, ours: dict[str, Target]) -> Target | None:
+    """The server of `config.toml` that an address of our gateway stands for."""
+    url = server.entry.url
+    match = _GATEWAY.fullmatch(str(url.value)) if url is not None else None
+    return ours.get(match[1]) if match is not None else None
 
 
-def _parse(text: str) -> Any:
-    if not text.strip():
-        return {}
-    try:
-        return json.loads(text)
-    except ValueError:
-        text = _COMMENT.sub(lambda match: match[0] if match[0][0] == '"' else " ", text)
-        return json.loads(_TRAILING.sub(lambda match: match[0] if match[0][0] == '"' else "", text))
-
-
-def _target(name: str, entry: Any) -> Target:
-    if not isinstance(entry, dict):
-        raise Unusable("not an object")
-    # As the guard would have to be named: patterns are `server/tool`.
-    name = "".join(c if c.isprintable() and c not in "/*?[]@" else "-" for c in name)[:100] or "server"
-    if entry.get("disabled") is True or entry.get("enabled") is False:
-        raise Unusable("switched off")
-    if isinstance(entry.get("command"), str) and entry["command"]:
-        return _command(name, entry)
-    url = entry.get("url") or entry.get("serverUrl") or entry.get("httpUrl")
-    if not isinstance(url, str) or not url:
-        raise Unusable("neither a command nor a url")
-    url = _expanded(url)
+def _target(server: Server, names: Names) -> Target:
+    entry = server.entry
+    if entry.form is not None:
+        return _command(server, names)
+    if entry.url is None:
+        raise Unusable("it has neither a command nor an address")
+    url = _expanded(str(entry.url.value))
     if not re.match(r"https?://", url):
-        raise Unusable("its url is not http or https")
-    transport = "sse" if entry.get("type") == "sse" else "http"
-    return Target(name, transport, url=url, headers=_strings(entry, "headers"))
+        raise Unusable("its address is not http or https")
+    kind = entry.node.get("type") or entry.node.get("transport")
+    transport = "sse" if kind is not None and kind.value == "sse" else "http"
+    name = names.give(server.name, (url,))
+    return Target(name, transport, url=url, headers=_strings(entry.node, "headers"))
 
 
-def _command(name: str, entry: dict[str, Any]) -> Target:
-    arguments = entry.get("args", [])
-    if not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
-        raise Unusable("its args are not a list of strings")
-    cwd = entry.get("cwd")
-    if cwd is not None and not isinstance(cwd, str):
-        raise Unusable("its cwd is not a string")
-    command = [_expanded(part) for part in (entry["command"], *arguments)]
-    while (guarded := _guarded(command)) is not None:
-        name, command = guarded
+def _command(server: Server, names: Names) -> Target:
+    entry = server.entry
+    if entry.inside:
+        raise Unusable("mcpwatch runs behind the program it starts: what that program does to it is not known here")
+    words = _words(server)
+    if not words or not words[0]:
+        raise Unusable("its command is not a text")
+    wrapped = entry.wrapped
+    name = safe_name(wrapped.name) if wrapped and wrapped.name else names.give(server.guard or server.name, words)
+    folder = next((node for key in _FOLDER_KEYS if (node := entry.node.get(key)) is not None), None)
+    env = {name: value for key in _ENV_KEYS for name, value in _strings(entry.node, key).items()}
     return Target(
-        name, command=tuple(command), env=_strings(entry, "env"), cwd=_expanded(cwd) if cwd is not None else None
+        name,
+        command=tuple(_expanded(word) for word in words),
+        env=env,
+        cwd=_expanded(str(folder.value)) if folder is not None and folder.value else None,
     )
 
 
-def _guarded(command: list[str]) -> tuple[str, list[str]] | None:
-    """(name, command) of what a `mcpwatch run` guards: to ask through the guard would be to ask the guard."""
-    words = iter(enumerate(command))
-    for i, word in words:
-        if Path(word).stem == "mcpwatch" and command[i + 1 : i + 2] == ["run"]:
-            try:
-                parsed = run.parse(command[i + 2 :])
-            except run.UsageError as error:
-                raise Unusable(f"its mcpwatch run is not understood: {error}") from error
-            return (parsed[0], list(parsed[1])) if parsed else None
-        if i > 4:
-            break
-    return None
+def _words(server: Server) -> list[str]:
+    """The server's own command line."""
+    form, wrapped = server.entry.form, server.entry.wrapped
+    if form is None or any(word.kind not in ("string", "number") for word in form.words):
+        raise Unusable("its command and args are not texts")
+    if form.args is not None and form.args.node.kind != "list":
+        raise Unusable("its args are not a list")
+    return form.texts[wrapped.count if wrapped else 0 :]
 
 
-def _strings(entry: dict[str, Any], key: str) -> dict[str, str]:
-    values = entry.get(key, {})
-    if not isinstance(values, dict) or not all(isinstance(x, (str, int, float)) for x in values.values()):
-        raise Unusable(f"its {key} is not an object of strings")
-    return {name: _expanded(str(value)) for name, value in values.items()}
+def _strings(node: Node, key: str) -> dict[str, str]:
+    found: Any = node.get(key)
+    if found is None:
+        return {}
+    if found.kind != "map" or any(member.node.kind in ("map", "list") for member in found.members):
+        raise Unusable(f"its {key} is not a map of texts")
+    return {member.key: _expanded(str(member.node.value)) for member in found.members}
 
 
 def _expanded(text: str) -> str:
-    """`${NAME}`, `${NAME:-default}` and `${env:NAME}` replaced from the environment."""
+    """`${NAME}`, `${NAME:-default}` and `${env:NAME}` replaced from the environment, `~/` by the home folder."""
 
     def value(match: re.Match[str]) -> str:
         found = os.environ.get(match[1], match[2])
@@ -180,9 +158,11 @@ def _expanded(text: str) -> str:
     expanded = _VARIABLE.sub(value, text)
     if "${" in expanded:
         raise Unusable(f"needs {expanded[expanded.index('${') :][:40]}, which only its client knows")
-    return expanded
+    return os.path.expanduser(expanded) if expanded.startswith("~/") else expanded  # noqa: PTH111
 
 
-def chosen(targets: Iterable[Target], names: tuple[str, ...]) -> Iterator[Target]:
-    """Those named; all when none is."""
-    return (target for target in targets if not names or target.name in names)
+def _program() -> str:
+    try:
+        return program()
+    except NoProgram:
+        return ""  # then what is wrapped goes through another mcpwatch, which makes no difference here
