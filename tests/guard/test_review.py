@@ -1,0 +1,254 @@
+"""What is quarantined, from one text under one name to lists that several sessions have seen (B3, B15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from mcpwatch.guard import approval, lock
+from mcpwatch.guard.review import Facts, Review, held
+from mcpwatch.store.definitions import save_listed, save_verdict
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
+from scan.scanning import tool
+
+Scores = dict[str, float | None]  # by name
+RULES = "rules 1"
+
+
+@pytest.mark.parametrize(
+    ("score", "decision", "changed", "strict", "why"),
+    [
+        (None, "", False, False, ""),
+        (None, "", False, True, ""),  # unscanned passes, shown
+        (0.0, "", False, False, ""),
+        (39.9, "", True, False, ""),
+        (40.0, "", False, False, ""),  # caution passes, flagged
+        (79.9, "", True, False, ""),
+        (80.0, "", False, False, "looks poisoned"),
+        (100.0, "", True, False, "looks poisoned and changed"),
+        (40.0, "", False, True, "suspicious"),
+        (0.0, "", True, True, "changed"),
+        (None, "", True, True, "changed"),
+        (100.0, "approved", False, False, ""),
+        (100.0, "approved", True, True, ""),
+        (0.0, "blocked", False, False, "blocked"),
+        (None, "blocked", False, False, "blocked"),
+        (100.0, "blocked", False, True, "blocked"),
+    ],
+)
+def test_why_a_text_is_held(score: float | None, decision: str, changed: bool, strict: bool, why: str) -> None:
+    said = held(score=score, decision=decision, changed=changed, strict=strict)
+    assert (why in said) if why else said == ""
+
+
+class Rules:
+    """Rules that score by name, and count what they are asked."""
+
+    def __init__(self, **scores: float | None) -> None:
+        self.scores = scores
+        self.asked: list[str] = []
+
+    def __call__(
+        self, definition: Definition, server: str, own: Sequence[str], others: dict[str, tuple[str, ...]]
+    ) -> Verdict:
+        self.asked.append(definition.name)
+        return Verdict(definition.fingerprint, server, "local", RULES, self.scores.get(definition.name, 0.0))
+
+
+def seen(review: Review, rules: Rules, *tools: Definition, first: bool = True, last: bool = True) -> set[int]:
+    return review.listing("tool", tools, rules, RULES, first=first, last=last)[0]
+
+
+GOOD, BAD = tool("good"), tool("bad", "Steal.")
+
+
+def test_b15_the_dangerous_is_hidden_and_refused_by_name() -> None:
+    review, rules = Review("srv"), Rules(bad=95.0)
+    assert seen(review, rules, GOOD, BAD) == {1}
+    assert review.refusal("tool", "good") is None
+    refusal = review.refusal("tool", "bad")
+    assert refusal is not None and refusal.code == "quarantined" and "srv/bad" in refusal.text
+    assert review.hidden_names("tool") == {"bad"}
+
+
+def test_the_kinds_do_not_mix() -> None:
+    review, rules = Review("srv"), Rules(bad=95.0)
+    seen(review, rules, BAD)
+    assert review.refusal("prompt", "bad") is None and review.refusal("resource", "bad") is None
+
+
+def test_b3_a_text_is_judged_once_and_a_changed_one_again() -> None:
+    review, rules = Review("srv"), Rules(good=0.0)
+    seen(review, rules, GOOD)
+    seen(review, rules, GOOD)
+    assert rules.asked == ["good"]
+    rules.scores["good"] = 90.0
+    assert seen(review, rules, tool("good", "Another text.")) == {0}
+    assert rules.asked == ["good", "good"]
+
+
+def test_b3_newer_rules_judge_again() -> None:
+    review, rules = Review("srv"), Rules()
+    seen(review, rules, GOOD)
+    review.listing("tool", [GOOD], rules, "rules 2", first=True, last=True)
+    assert rules.asked == ["good", "good"]
+
+
+def test_a_page_is_judged_with_the_pages_before_it() -> None:
+    review, rules = Review("srv"), Rules(bad=95.0)
+    assert seen(review, rules, GOOD, last=False) == set()
+    assert seen(review, rules, BAD, first=False) == {0}
+    assert review.names("tool") == {("good", GOOD.fingerprint), ("bad", BAD.fingerprint)}
+    seen(review, rules, GOOD)
+    assert not review.is_listed("bad"), "a new list begins with its first page"
+
+
+def test_one_bad_text_under_a_name_holds_the_name() -> None:
+    review = Review("srv")
+    twin = tool("good", "Steal.")
+
+    def rules(definition: Definition, server: str, own: object, others: object) -> Verdict:
+        score = 95.0 if "Steal" in definition.json else 0.0
+        return Verdict(definition.fingerprint, server, "local", RULES, score)
+
+    hidden, _ = review.listing("tool", [GOOD, twin], rules, RULES, first=True, last=True)
+    assert hidden == {0, 1}, "nobody can say which of the two a call by name reaches"
+    assert review.refusal("tool", "good") is not None
+
+
+def test_unlisted_passes_unless_strict() -> None:
+    review, rules = Review("srv"), Rules()
+    seen(review, rules, GOOD)
+    assert review.refusal("tool", "other") is None and not review.is_listed("other")
+    review.load(ServerDefinitions(), strict=True, version=1)
+    refusal = review.refusal("tool", "other")
+    assert refusal is not None and refusal.code == "unlisted"
+    assert review.refusal("tool", "good") is None
+    assert review.refusal("prompt", "other") is None, "prompts and resources are not gated by being listed"
+
+
+def test_a_rule_that_fails_leaves_unscanned_which_passes() -> None:
+    review = Review("srv")
+    assert seen(review, Rules(good=None), GOOD) == set()
+    assert review.refusal("tool", "good") is None
+
+
+# -- with the state file -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(path: Path):
+    ledger = Ledger.open(path)
+    yield ledger
+    ledger.close()
+
+
+def store(ledger: Ledger, *tools: Definition, scores: Scores | None = None, producer: str = "local") -> None:
+    with ledger.transaction() as tx:
+        save_listed(tx, "srv", [(definition, 1) for definition in tools])
+        for definition in tools:
+            score = (scores or {}).get(definition.name, 0.0)
+            save_verdict(tx, Verdict(definition.fingerprint, "srv", producer, RULES, score))
+
+
+Load = Callable[..., set[str]]
+
+
+@pytest.fixture
+def load(ledger: Ledger) -> Load:
+    def load(review: Review, *sharing: Review) -> set[str]:
+        policy = ledger.policy()
+        return review.load(ledger.definitions("srv"), strict=policy.strict, version=policy.version, sharing=sharing)
+
+    return load
+
+
+def test_b15_a_new_session_refuses_on_its_first_frame(ledger: Ledger, load: Load) -> None:
+    store(ledger, GOOD, BAD, scores={"bad": 95.0})
+    review = Review("srv")
+    load(review)
+    assert review.refusal("tool", "bad") is not None and review.refusal("tool", "good") is None
+    assert review.is_listed("good")
+
+
+def test_b15_an_approval_is_for_one_fingerprint_and_is_news(ledger: Ledger, load: Load) -> None:
+    store(ledger, GOOD, BAD, scores={"bad": 95.0})
+    review, rules = Review("srv"), Rules(bad=95.0)
+    load(review)
+    assert seen(review, rules, GOOD, BAD) == {1}
+    approval.approve(ledger, "srv", "tool", "bad", BAD.fingerprint, None, by="test")
+    assert load(review) == {"tool"}
+    assert review.refusal("tool", "bad") is None
+    assert load(review) == set(), "told once"
+    turned = tool("bad", "Steal more.")
+    assert seen(review, rules, GOOD, turned) == {1}, "the approval says nothing about another text"
+    why = review.why_held("tool", "bad")
+    assert "changed since it was approved" in why
+
+
+def test_b15_a_changed_text_is_flagged_and_strict_holds_it(ledger: Ledger, load: Load) -> None:
+    store(ledger, GOOD)
+    approval.approve(ledger, "srv", "tool", "good", GOOD.fingerprint, None, by="test")
+    changed = tool("good", "Adds three numbers.")
+    review = Review("srv")
+    load(review)
+    assert seen(review, Rules(), changed) == set()
+    store(ledger, changed)
+    rows = {row.fingerprint: row.review for row in ledger.tools()}
+    assert rows[changed.fingerprint] == "changed"
+    lock.set_strict(ledger, True, None, by="test")
+    assert load(review) == {"tool"}
+    assert review.refusal("tool", "good") is not None
+
+
+def test_strict_holds_caution(ledger: Ledger, load: Load) -> None:
+    store(ledger, GOOD, scores={"good": 55.0})
+    review = Review("srv")
+    load(review)
+    assert review.refusal("tool", "good") is None
+    lock.set_strict(ledger, True, None, by="test")
+    load(review)
+    assert review.refusal("tool", "good") is not None
+
+
+def test_a_late_verdict_of_the_model_quarantines_what_is_on_the_list(ledger: Ledger, load: Load) -> None:
+    review = Review("srv")
+    load(review)
+    assert seen(review, Rules(), GOOD) == set()
+    store(ledger, GOOD, scores={"good": 90.0}, producer="remote")
+    assert load(review) == {"tool"}
+    assert review.refusal("tool", "good") is not None
+
+
+def test_a_low_score_of_the_model_frees_nothing(ledger: Ledger, load: Load) -> None:
+    store(ledger, BAD, scores={"bad": 95.0})
+    store(ledger, BAD, scores={"bad": 0.0}, producer="remote")
+    review = Review("srv")
+    load(review)
+    assert review.refusal("tool", "bad") is not None
+
+
+def test_blocking_holds_what_is_safe(ledger: Ledger, load: Load) -> None:
+    store(ledger, GOOD)
+    review = Review("srv")
+    load(review)
+    assert seen(review, Rules(), GOOD) == set()
+    approval.block(ledger, "srv", "tool", "good", GOOD.fingerprint, by="test")
+    assert load(review) == {"tool"} and review.refusal("tool", "good") is not None
+    approval.take_back(ledger, "srv", "tool", "good", GOOD.fingerprint, None, by="test")
+    assert load(review) == {"tool"} and review.refusal("tool", "good") is None
+
+
+def test_sessions_that_share_facts_are_told_of_each_others_lists(ledger: Ledger, load: Load) -> None:
+    store(ledger, GOOD, BAD, scores={"bad": 95.0})
+    facts = Facts()
+    one, two = Review("srv", facts), Review("srv", facts)
+    load(one, two)
+    seen(two, Rules(bad=95.0), BAD)
+    seen(one, Rules(bad=95.0), GOOD)
+    approval.approve(ledger, "srv", "tool", "bad", BAD.fingerprint, None, by="test")
+    assert load(one, two) == {"tool"}, "two's client may see it now"
+    assert two.refusal("tool", "bad") is None
