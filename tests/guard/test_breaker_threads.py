@@ -36,7 +36,7 @@ def test_looking_at_the_policy_and_admitting_never_wait_for_each_other_in_a_circ
     def admit() -> None:
         for _ in range(ROUNDS):
             call = Call(method="tools/call", tool="search")
-            admitted.append(breaker.admit(call, breaker.policy()) is None)
+            admitted.append(breaker.decide(call) is None)
 
     admitting = threading.Thread(target=admit, daemon=True)
     for thread in (*threads, admitting):
@@ -100,7 +100,7 @@ def test_a_lock_that_could_not_be_written_is_tried_again(guard) -> None:
     call = Call(method="tools/call", tool="search")
     try:
         with guarded.ledger.transaction() as tx:
-            assert guarded.breaker._admit(tx, call, "github/search") is not None
+            assert guarded.breaker._admit(tx, call, guarded.breaker.policy()) is not None
             raise Failed
     except Failed:
         pass

@@ -34,7 +34,7 @@ sys.stdin.readline()
 passed = 0
 for _ in range(int(calls)):
     call = Call(method="tools/call", tool="search", tokens_in=int(tokens), cost=int(cost))
-    if breaker.admit(call, breaker.policy()) is None:
+    if breaker.decide(call) is None:
         passed += 1
         if report == "report":
             sys.stdout.write("+")

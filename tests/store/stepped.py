@@ -60,7 +60,7 @@ class Guarded:
         """One call, a step after whatever was before."""
         self.machine.advance(self.step)
         call = Call(method="tools/call", tool=tool, tokens_in=tokens, cost=cost, flags=flags)
-        return call, self.breaker.admit(call, self.breaker.policy())
+        return call, self.breaker.decide(call)
 
     def passes(self, tool: str = "search", *, tokens: int = 0, cost: int = 0) -> bool:
         return self.ask(tool, tokens=tokens, cost=cost)[1] is None

@@ -46,6 +46,10 @@ class UsageError(Exception):
     """The command line was not understood."""
 
 
+SWITCH_S = 0.0001
+"""How long the recorder may keep the interpreter while a frame waits; Python's own 5 ms are felt."""
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the guard with the arguments that follow `run`. Returns the exit code."""
     try:
@@ -67,6 +71,7 @@ def main(argv: Sequence[str]) -> int:
 def _guard(name: str, command: Sequence[str], child: Child) -> int:
     """Relay for a server that has been started."""
     child.watch()
+    sys.setswitchinterval(SWITCH_S)
     from mcpwatch.guard.gate import Gate
     from mcpwatch.relay.stdio import Relay
 

@@ -40,6 +40,10 @@ class _ByName:
         self.scopes: dict[str, tuple[str, ...]] = {}
 
 
+class PolicyMoved(Exception):
+    """The policy changed between the look and the transaction: look again, and decide anew."""
+
+
 class Breaker:
     """Decides about the calls of one server. Methods raise StateError; the gate turns that into a refusal.
 
@@ -71,6 +75,13 @@ class Breaker:
                     self._adopt(found)  # else a transaction of ours has seen a newer one
                 self._seen = news
         return self._policy
+
+    def policy_for(self, tool: str) -> Policy:
+        """As `policy`, but without a look of its own where the transaction that charges the call will look."""
+        known = self._policy
+        if known.armed and not known.lock.locked and self.protected(tool):
+            return known
+        return self.policy()
 
     @property
     def armed(self) -> bool:
@@ -125,34 +136,37 @@ class Breaker:
 
     # -- admitting -------------------------------------------------------------------------------------
 
+    def decide(self, call: Call) -> Refusal | None:
+        """`admit` under whatever policy is in force, for callers with nothing else to check under it."""
+        while True:
+            try:
+                return self.admit(call, self.policy_for(call.tool))
+            except PolicyMoved:
+                self.policy()
+
     def admit(self, call: Call, policy: Policy) -> Refusal | None:
-        """Decide about one call under the policy just looked up, and charge it. Sets `call.protected`."""
+        """Decide about one call under the policy just looked up, and charge it. Sets `call.protected`.
+
+        Raises PolicyMoved, with nothing done, when the policy has changed since.
+        """
         call.protected = self.protected(call.tool)
         if not call.protected:
             return None
-        name = f"{self._server}/{call.tool}"
         if policy.lock.locked:
             call.lock_utc = policy.lock.since_utc
-            return refusal.locked(policy.lock, name)
+            return refusal.locked(policy.lock, f"{self._server}/{call.tool}")
         if not policy.armed:
             self._owed.append(call)
             return None
         self._measure(call)
         with self._ledger.transaction() as tx:
-            return self._admit(tx, call, name)
+            return self._admit(tx, call, policy)
 
-    def _admit(self, tx: Transaction, call: Call, name: str) -> Refusal | None:
-        policy = self._refresh(tx)
-        call.protected = self.protected(call.tool)
-        if not call.protected:
-            return None
-        if policy.lock.locked:
-            call.lock_utc = policy.lock.since_utc
-            return refusal.locked(policy.lock, name)
+    def _admit(self, tx: Transaction, call: Call, policy: Policy) -> Refusal | None:
+        if tx.policy_version() != policy.version:
+            raise PolicyMoved
         self.settle(tx)
-        if not policy.armed:
-            self._owed.append(call)
-            return None
+        name = f"{self._server}/{call.tool}"
         too_large = self._above_cap(call, name)
         if too_large is not None:
             return too_large

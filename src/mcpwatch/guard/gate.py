@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from mcpwatch.guard import refusal
-from mcpwatch.guard.breaker import Breaker
+from mcpwatch.guard.breaker import Breaker, PolicyMoved
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import TOOL, Facts, Judge, Review
 from mcpwatch.meter.prices import PriceBook, PriceRule
@@ -29,9 +29,12 @@ from mcpwatch.store.transaction import Transaction
 
 OPEN_DEADLINE_S = 10.0  # a first gated call waits this long for the state file
 HELLO_DEADLINE_S = 0.2  # a server's hello waits no longer for the state file; the rules need none
+POLICY_TRIES = 10  # a policy that changes between look and charge as often as this is an attack
 IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
-KEPT_BYTES = 4096  # of a body while it waits to be recorded; longer ones are measured at once and cut
+RATED = "heuristic-rated"  # tokens_method of a call recorded in a flood
+RATES_KEPT = 1024
+KEPT_BYTES = 65_536  # of a body while it waits to be recorded; longer ones are measured at once and cut
 
 
 class Gate:
@@ -75,6 +78,7 @@ class Gate:
         self._ledger: Ledger | None = None
         self._problem: StateError | None = None
         self._unrecorded: StateError | None = None  # why the recorder cannot write
+        self._rates: dict[str, float] = {}  # tool → tokens a byte, lately
         self._measuring = threading.Lock()
         self._tried = 0.0
         self._opening = threading.Lock()
@@ -168,28 +172,37 @@ class Gate:
     # -- deciding --------------------------------------------------------------------------------------
 
     def _decide(self, call: Call, review: Review) -> Refusal | None:
-        name = f"{self._server}/{call.tool}"
         problem: StateError | str = "it could not be opened in time"
         try:
-            breaker, policy = self._look()
-            if breaker is not None and policy is not None:
-                with self._reviewing:
-                    self._refresh_review(policy)
-                    if not call.from_server:
-                        if not review.is_listed(call.tool):
-                            call.flags = ",".join(filter(None, (call.flags, "unlisted")))
-                        refused = review.refusal(TOOL, call.tool)
-                        if refused is not None:
-                            call.protected = breaker.protected(call.tool)
-                            return refused
-                return breaker.admit(call, policy)
-            problem = self._unrecorded or self._problem or problem
+            for _ in range(POLICY_TRIES):
+                breaker = self._usable()
+                if breaker is None:
+                    problem = self._unrecorded or self._problem or problem
+                    break
+                try:
+                    return self._decided(breaker, call, review)
+                except PolicyMoved:
+                    problem = "its policy kept changing"
+                    breaker.policy()
         except StateError as error:
             self._problem = problem = error
         except Exception as error:  # noqa: BLE001 - a gate that fails refuses
             problem = f"{type(error).__name__}: {error}"
         call.protected = self._breaker.protected(call.tool) if self._breaker is not None else True
-        return refusal.state_broken(name, str(problem)) if call.protected else None
+        return refusal.state_broken(f"{self._server}/{call.tool}", str(problem)) if call.protected else None
+
+    def _decided(self, breaker: Breaker, call: Call, review: Review) -> Refusal | None:
+        policy = breaker.policy_for(call.tool)
+        with self._reviewing:
+            self._refresh_review(policy)
+            if not call.from_server:
+                if not review.is_listed(call.tool) and "unlisted" not in call.flags:
+                    call.flags = f"{call.flags},unlisted" if call.flags else "unlisted"
+                refused = review.refusal(TOOL, call.tool)
+                if refused is not None:
+                    call.protected = breaker.protected(call.tool)
+                    return refused
+        return breaker.admit(call, policy)
 
     def _policy(self, wait_s: float) -> Policy | None:
         """The policy in force, or None while the state file fails or is not open yet."""
@@ -201,14 +214,18 @@ class Gate:
 
     def _look(self, wait_s: float = OPEN_DEADLINE_S) -> tuple[Breaker | None, Policy | None]:
         """The breaker and the policy in force; (None, None) while the state file fails or is not open yet."""
-        if not self._ready.wait(wait_s):
-            return None, None
+        breaker = self._usable(wait_s)
+        return (None, None) if breaker is None else (breaker, breaker.policy())
+
+    def _usable(self, wait_s: float = OPEN_DEADLINE_S) -> Breaker | None:
+        """The breaker, unless the state file fails or is not open yet."""
+        if not self._ready.is_set() and not self._ready.wait(wait_s):
+            return None
         if self._breaker is None or self._problem is not None:
             self._reopen()
-        breaker = self._breaker
-        if breaker is None or self._problem is not None or self._unrecorded is not None:
-            return None, None
-        return breaker, breaker.policy()
+        if self._problem is not None or self._unrecorded is not None:
+            return None
+        return self._breaker
 
     # -- definitions -----------------------------------------------------------------------------------
 
@@ -354,14 +371,27 @@ class Gate:
 
     def _measure_alone(self, call: Call) -> None:
         retry = "retry" in call.flags
+        flooded = self._recorder.flooded and not (self._breaker is not None and self._breaker.armed)
         if not call.tokens_method:
-            found = estimate_content(call.arguments)
-            call.tokens_in, call.tokens_method = 0 if retry else found.tokens, found.method
+            tokens, call.tokens_method = self._tokens(call.tool, call.arguments, flooded)
+            call.tokens_in = 0 if retry else tokens
         if not call.measured and call.result:
             call.measured = True
-            call.tokens_out = estimate_content(call.result).tokens
+            call.tokens_out = self._tokens(call.tool, call.result, flooded)[0]
         call.cost = self._prices.cost(self._server, call.tool, call.tokens_in, call.tokens_out, 0 if retry else 1)
         call.priced = 2 if call.measured else 1
+
+    def _tokens(self, tool: str, body: bytes, flooded: bool) -> tuple[int, str]:
+        """The estimate; in a flood of an observed tool, at the rate of bytes to tokens its last bodies had."""
+        if flooded and tool in self._rates:
+            return max(1, int(len(body) * self._rates[tool])), RATED
+        found = estimate_content(body)
+        if body:
+            rate = found.tokens / len(body)
+            if len(self._rates) > RATES_KEPT:
+                self._rates.clear()
+            self._rates[tool] = 0.9 * self._rates.get(tool, rate) + 0.1 * rate
+        return found.tokens, found.method
 
     def _cut(self, call: Call) -> None:
         """Long bodies are measured now and cut, so that what waits for the disk stays small."""

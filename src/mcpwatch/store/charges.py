@@ -26,13 +26,11 @@ SECOND_NS = 1_000_000_000
 def totals_at(db: sqlite3.Connection, scope: str, at: int) -> Totals:
     """Totals of a scope up to and including the ledger moment `at`; those of its base for any moment before that."""
     row: Totals | None = db.execute(
-        "SELECT calls, tokens, cost FROM charges WHERE scope = ? AND at <= ? ORDER BY at DESC LIMIT 1",
+        "SELECT calls, tokens, cost FROM charges WHERE scope = ?1"
+        " AND at <= max(?2, (SELECT min(at) FROM charges WHERE scope = ?1)) ORDER BY at DESC LIMIT 1",
         (scope, at),
     ).fetchone()
-    if row is None:
-        base = first_row(db, scope)
-        return base[1:] if base else _NOTHING
-    return row
+    return row or _NOTHING
 
 
 def first_row(db: sqlite3.Connection, scope: str) -> tuple[int, int, int, int] | None:

@@ -25,7 +25,7 @@ from mcpwatch.store.transaction import Transaction
 
 GATHER_S = 0.01  # a batch waits this long for company
 QUEUE_MOST = 32_768  # begins and ends waiting to be written; beyond it a relay waits for the disk
-BYTES_MOST = 16 << 20  # likewise, of their bodies
+BYTES_MOST = 8 << 20  # likewise, of their bodies
 FLOOD = 4096  # with more than this waiting, bodies are no longer quoted: figures before previews
 RETRY_S = 1.0  # between tries while the state file cannot be written
 CHUNK = 64  # rows to an INSERT
@@ -77,7 +77,7 @@ class Recorder:
         self._awake = False
         self._stop = threading.Event()
         self._waiting_bytes = 0
-        self._flooded = False
+        self.flooded = False  # more waits than can be recorded in full
         self._failing = False
         self._forgetting = threading.Lock()
         self._unwritten: dict[int, tuple[Call, bool]] = {}
@@ -180,7 +180,7 @@ class Recorder:
         try:
             ledger = self._open()
             while True:
-                self._flooded = len(self._queue) > FLOOD
+                self.flooded = len(self._queue) > FLOOD
                 while len(self._unwritten) < BATCH and self._queue:
                     call, done = self._queue.popleft()
                     if done:
@@ -282,7 +282,7 @@ class Recorder:
     def _row(self, call: Call, session: int, rev: int) -> tuple[Any, ...]:
         arguments = result = ""
         flags = call.flags
-        if self._flooded and self._record == "preview":
+        if self.flooded and self._record == "preview":
             flags = f"{flags},unquoted" if flags else "unquoted"
         elif self._record != "none":
             whole = self._record == "full"
