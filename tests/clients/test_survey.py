@@ -109,6 +109,21 @@ def test_the_preview_of_a_long_line_is_what_differs(tmp_path):
     assert PROGRAM in lines[1]
 
 
+def test_a_large_file_with_many_like_lines_is_previewed_line_by_line(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".claude.json", {f"s{i}": stdio("npx", "-y") for i in range(10)})
+    history = [{"display": "the same", "pasted": {}} for _ in range(20_000)]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "history": history}, indent=2))
+    lines = plan_wrap(survey(machine, PROGRAM), PROGRAM)[0].diff()
+    assert len(lines) == 40  # of each server the command and where its arguments begin
+    assert [line[:23] for line in lines[:4]] == [
+        '-       "command": "npx',
+        '+       "command": "/op',
+        '-       "args": [',
+        '+       "args": ["run",',
+    ]
+
+
 def test_a_broken_file_does_not_hide_the_others(tmp_path):
     machine = make(tmp_path)
     put(machine.home / ".cursor/mcp.json", {"a": stdio("x")})

@@ -39,6 +39,7 @@ class Document:
     bom: bool
     root: Node
     place: Place
+    cuts: tuple[Splice, ...] = ()  # what made it out of the document it was edited from
 
     @classmethod
     def read(cls, data: bytes, place: Place) -> Document:
@@ -68,9 +69,10 @@ class Document:
         """With all the edits made. Raises NotEditable unless each comes out as it should, nothing else of the file
         changes, and undoing what adds mcpwatch gives back these very bytes."""
         editor = Editor(self.text, self.place.format)
-        text = splice(self.text, [cut for edit in edits for cut in _splices(editor, edit)])
+        cuts = tuple(cut for edit in edits for cut in _splices(editor, edit))
+        text = splice(self.text, cuts)
         try:
-            edited = replace(self, text=text, root=_reader(self.place.format)(text))
+            edited = replace(self, text=text, root=_reader(self.place.format)(text), cuts=cuts)
         except Unreadable as error:
             raise NotEditable(f"the file would no longer be {self.place.format.upper()}") from error
         pairs = [(edit, edited._same(edit.entry)) for edit in edits]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from mcpwatch.clients import registry
 from mcpwatch.clients.document import Action, Document, Edit
-from mcpwatch.clients.edit import NotEditable
+from mcpwatch.clients.edit import NotEditable, Splice, splice
 from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.names import Names
 from mcpwatch.clients.survey import ConfigFile, Server, Status, select
@@ -38,7 +37,7 @@ class Change:
     """What is done to one file, and what was asked for but stays as it is: the server, and why."""
 
     file: ConfigFile
-    after: bytes
+    document: Document  # as it would be
     steps: tuple[Step, ...]
     kept: tuple[tuple[Server, str], ...]
 
@@ -47,14 +46,19 @@ class Change:
         """The file's bytes as they were surveyed."""
         return b"" if self.file.document is None else self.file.document.data
 
+    @property
+    def after(self) -> bytes:
+        """The file's bytes as they would be."""
+        return self.document.data
+
     def diff(self) -> list[str]:
         """The lines that change, each with `-` or `+` before it; secrets masked, long lines cut to what differs."""
-        before = self.before.decode("utf-8").splitlines()
-        after = self.after.decode("utf-8").splitlines()
+        text = "" if self.file.document is None else self.file.document.text
         lines: list[str] = []
-        for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-            if tag != "equal":
-                lines += _hunk(before[a:b], after[c:d])
+        for start, end, cuts in _line_ranges(text, self.document.cuts):
+            inner = [Splice(cut.start - start, cut.end - start, cut.text) for cut in cuts]
+            old = text[start:end]
+            lines += _hunk(old.splitlines(), splice(old, inner).splitlines())
         return lines
 
 
@@ -165,7 +169,7 @@ def _change(file: ConfigFile, edits: Sequence[tuple[Step, Edit]], kept: list[tup
         edits, refused = _possible(file.document, edits)
         kept = kept + refused
         edited = file.document.edit([edit for _, edit in edits])
-    return Change(file, edited.data, tuple(step for step, _ in edits), tuple(kept))
+    return Change(file, edited, tuple(step for step, _ in edits), tuple(kept))
 
 
 def _possible(
@@ -183,7 +187,23 @@ def _possible(
     return good, refused
 
 
+def _line_ranges(text: str, cuts: Sequence[Splice]) -> list[tuple[int, int, list[Splice]]]:
+    """The whole lines that the cuts touch: where each run of them begins and ends, and its cuts."""
+    ranges: list[tuple[int, int, list[Splice]]] = []
+    for cut in sorted(cuts, key=lambda cut: cut.start):
+        start, end = text.rfind("\n", 0, cut.start) + 1, text.find("\n", cut.end)
+        end = len(text) if end < 0 else end
+        if ranges and start <= ranges[-1][1]:
+            start, last, inner = ranges.pop()
+            ranges.append((start, max(last, end), [*inner, cut]))
+        else:
+            ranges.append((start, end, [cut]))
+    return ranges
+
+
 def _hunk(before: list[str], after: list[str]) -> list[str]:
+    while before and after and before[-1] == after[-1]:
+        before, after = before[:-1], after[:-1]
     before, after = [_masked(line) for line in before], [_masked(line) for line in after]
     if len(before) == len(after):
         pairs = [_differing(old, new) for old, new in zip(before, after, strict=True)]
