@@ -85,6 +85,8 @@ class Flow:
         server.opened(session, live=True)
         try:
             return await self._answer(session, stream, looked.line)
+        except ConnectionError:
+            return stream.response or web.Response()  # to nobody
         except asyncio.CancelledError:
             if not stream.cut:
                 raise
@@ -272,6 +274,8 @@ class Flow:
         server.opened(session, live=True)
         try:
             return await self._pump(session, stream, upstream)
+        except ConnectionError:
+            return stream.response or web.Response()  # to nobody
         finally:
             self._leave(session, stream)
             if self._word is None:
