@@ -17,6 +17,7 @@ from mcpwatch.scan.run import DEFINITIONS_A_DAY, FAULTS_IN_A_ROW
 from mcpwatch.store import scans
 from mcpwatch.store.definitions import save_verdict
 from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.reader import Reader
 from mcpwatch.store.records import Verdict
 from scan.scanning import MODEL, TODAY, Worker, list_tools, progress, remote, scores, tool, until
 from servers import mistral_server as say
@@ -501,3 +502,18 @@ async def test_a_rescan_goes_first_and_may_not_be_asked_for_again_too_soon(path:
     assert (taken, wait_s) == (7, float(scans.ASK_AGAIN_S))
     assert ask("no such text") == (0, 0.0)
     ledger.close()
+
+
+async def test_a_screen_reads_the_same_as_a_command(path: Path, ledger: Ledger) -> None:
+    list_tools(ledger, "calc", *TOOLS)
+    async with MistralServer(say.well(45)) as server:
+        await scan(path, server)
+    reader = await Reader.open(path)
+    assert await reader.scanner() == ledger.scanner()
+    assert await reader.scan_progress() == ledger.scan_progress()
+    judged = await reader.judged("calc")
+    assert judged == ledger.judged("calc") and len(judged) == 7
+    assert all(row.listed and row.verdict is not None and row.verdict.score == 45.0 for row in judged)
+    list_tools(ledger, "calc", *TOOLS[:2])
+    assert (len(await reader.judged()), len(await reader.judged(gone=True))) == (2, 7)
+    await reader.close()

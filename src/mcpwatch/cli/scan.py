@@ -17,7 +17,7 @@ from mcpwatch.cli import targets as configured
 from mcpwatch.cli.bar import Bar
 from mcpwatch.cli.change import BY
 from mcpwatch.cli.output import print_json, print_line, safe
-from mcpwatch.cli.state import opened
+from mcpwatch.cli.state import configuration, opened
 from mcpwatch.relay.discover import DEADLINE_S, Found, Target, discover
 from mcpwatch.scan import readiness
 from mcpwatch.scan.intake import take_in
@@ -47,6 +47,8 @@ POLL_S: Final = 0.2
     help="A client's configuration file; may be repeated. Default: every one that is known.",
 )
 @click.option("--llm", is_flag=True, help="Have the model judge too. Asks once before anything leaves the machine.")
+@click.option("--again", is_flag=True, help="With --llm: also what the model has judged before.")
+@click.option("--withdraw", is_flag=True, help="Nothing is to be sent to the model any more. Scans nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="A SARIF 2.1.0 log.")
 @click.option("--fail-on", type=click.Choice(["caution", "danger"]), help="Exit with 6 when anything is that bad.")
@@ -59,6 +61,8 @@ def command(
     names: tuple[str, ...],
     files: tuple[Path, ...],
     llm: bool,
+    again: bool,
+    withdraw: bool,
     as_json: bool,
     as_sarif: bool,
     fail_on: str | None,
@@ -71,7 +75,12 @@ def command(
     configured are judged by what they last listed. The verdicts are kept: what is dangerous stays quarantined."""
     if as_json and as_sarif:
         raise click.UsageError("--json or --sarif, not both")
+    if again and not llm:
+        raise click.UsageError("--again goes with --llm")
     with opened() as ledger:
+        if withdraw:
+            _withdraw(ledger)
+            return exits.OK
         if llm:
             _may_ask_the_model(ledger)
         targets, stored, problems = _servers(ledger, names, files)
@@ -82,6 +91,8 @@ def command(
             for found in _interruptible(_discover_all(wanted, timeout, bar)):
                 take_in(ledger, found.target.name, found.definitions, found.complete)
                 problems += [(found.target.name, problem) for problem in found.problems]
+            if again:
+                problems += _ask_again(ledger, servers)
             if llm:
                 problems += [("", said) for said in _interruptible(_ask_the_model(ledger, servers, bar))]
         finally:
@@ -186,6 +197,24 @@ def _ask_consent(ledger: Ledger) -> None:
         raise exits.Failure(
             "nothing is sent, and nothing was scanned; without --llm the rules judge alone", exits.DENIED
         )
+
+
+def _withdraw(ledger: Ledger) -> None:
+    config, _ = configuration()
+    with ledger.transaction() as tx:
+        scans.set_consent(tx, "withdrawn", readiness.destination(config), by=BY)
+    print_line("Nothing is sent to the model any more. What it said about definitions is kept.")
+
+
+def _ask_again(ledger: Ledger, servers: Sequence[str]) -> Problems:
+    """Mark what the model is to look at once more."""
+    problems: Problems = []
+    for server in servers:
+        with ledger.transaction() as tx:
+            _, wait_s = scans.request_scan(tx, server, None, by=BY)
+        if wait_s:
+            problems.append((server, f"judged a moment ago: the model can be asked again in {wait_s:.0f} s"))
+    return problems
 
 
 async def _ask_the_model(ledger: Ledger, servers: list[str], bar: Bar) -> list[str]:
