@@ -245,16 +245,22 @@ def test_a_name_that_is_no_text_is_kept_as_far_as_it_is(path: Path, ledger: Ledg
     assert len(every_call(ledger)) == 1
 
 
-def test_a_configuration_that_cannot_be_used_is_said_and_the_guard_guards(
-    path: Path, ledger: Ledger, own_configuration: Path
+@pytest.mark.parametrize("armed", [False, True])
+def test_a3_a_configuration_that_cannot_be_used_is_said_and_armed_nothing_passes(
+    path: Path, ledger: Ledger, own_configuration: Path, armed: bool
 ) -> None:
-    own_configuration.write_text('retention_days = "30"')
-    arm(ledger, calls(1))
+    """Without its prices a paid tool would cost next to nothing."""
+    own_configuration.write_text('[[prices]]\npattern = "github/*"\nper_call = "2"\n')
+    if armed:
+        arm(ledger, calls(1))
     with Relay(path) as relay:
-        relay.pass_through()
-        assert relay.ask()[1] is not None
+        _, refused = relay.ask()
+        if armed:
+            assert refused is not None and refused.code == "config" and "per_call" in refused.text
+        else:
+            assert refused is None
     (said,) = [row.detail for row in ledger.audit_since(0) if row.action == "warning"]
-    assert "retention_days" in said
+    assert "per_call" in said
 
 
 def test_a_gate_whose_rules_cannot_be_loaded_refuses(path: Path) -> None:

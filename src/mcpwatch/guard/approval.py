@@ -12,7 +12,7 @@ from mcpwatch.store.transaction import Transaction
 def approve(
     ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, secret: str | None, *, by: str
 ) -> None:
-    """Let exactly this text pass. Asks for the password when it is held now. Raises Denied."""
+    """Let exactly this text pass. Asks for the password when it is held now, or unscanned. Raises Denied."""
     _decide(ledger, server, kind, name, fingerprint, "approved", secret, by)
 
 
@@ -44,7 +44,10 @@ def _decide(
         )
 
     def loosens(tx: Transaction) -> bool:
-        now = definitions_in(tx, server).reviews.get((kind, name, fingerprint), "")
+        known = definitions_in(tx, server)
+        now = known.reviews.get((kind, name, fingerprint), "")
+        if decision == "approved" and now != "approved" and fingerprint not in known.scores:
+            return True  # what is not judged yet may turn out dangerous, and would pass all the same
         return bool(why_held(tx, now)) and not why_held(tx, decision)
 
     def change(tx: Transaction) -> None:

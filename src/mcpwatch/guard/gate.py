@@ -13,10 +13,11 @@ from pathlib import Path
 
 from mcpwatch.guard import refusal
 from mcpwatch.guard.breaker import Breaker, PolicyMoved
+from mcpwatch.guard.measure import Measure
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import TOOL, Facts, Judge, Review
 from mcpwatch.meter.prices import PriceBook, PriceRule
-from mcpwatch.meter.tokens import estimate, estimate_content
+from mcpwatch.meter.tokens import estimate
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError, storable
 from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
@@ -32,8 +33,6 @@ HELLO_DEADLINE_S = 0.2  # a server's hello waits no longer for the state file; t
 POLICY_TRIES = 10  # a policy that changes between look and charge as often as this is an attack
 IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
-RATED = "heuristic-rated"  # tokens_method of a call recorded in a flood
-RATES_KEPT = 1024
 KEPT_BYTES = 65_536  # of a body while it waits to be recorded; longer ones are measured at once and cut
 
 
@@ -78,18 +77,17 @@ class Gate:
         self._ledger: Ledger | None = None
         self._problem: StateError | None = None
         self._unrecorded: StateError | None = None  # why the recorder cannot write
-        self._rates: dict[str, float] = {}  # tool → tokens a byte, lately
-        self._measuring = threading.Lock()
+        self._measure = Measure(server)
+        self._misconfigured = ""  # why the configuration cannot be used
         self._tried = 0.0
         self._opening = threading.Lock()
-        self._prices = PriceBook()
         self._keep = KEPT_BYTES
         self._recorder = Recorder(
             server=server,
             transport=transport,
             pid=os.getpid(),
             command=command,
-            measure=self._measure,
+            measure=self._measured_for_record,
             settle=self._settle,
             on_state=self._state_changed,
             shared=shared,
@@ -122,7 +120,7 @@ class Gate:
         self._open.discard(call.n)
         if call.duration_ns is None:
             call.duration_ns = time.monotonic_ns() - call.started_ns
-        self._cut(call)
+        self._measure.cut(call, self._keep)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
         self._recorder.put(call, done=True)
@@ -131,7 +129,7 @@ class Gate:
         """An answer came after the call was ended by a lock: recorded, not passed on."""
         call.result, call.result_bytes = result, len(result)
         call.flags = ",".join(filter(None, (call.flags, "late")))
-        self._cut(call)
+        self._measure.cut(call, self._keep)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
         self._recorder.put(call, done=False)
@@ -202,6 +200,9 @@ class Gate:
                 if refused is not None:
                     call.protected = breaker.protected(call.tool)
                     return refused
+        if self._misconfigured and policy.armed and breaker.protected(call.tool):
+            call.protected = True
+            return refusal.misconfigured(f"{self._server}/{call.tool}", self._misconfigured)
         return breaker.admit(call, policy)
 
     def _policy(self, wait_s: float) -> Policy | None:
@@ -312,9 +313,10 @@ class Gate:
         try:
             config = configuration.load()
             rules = [PriceRule(x.pattern, x.per_call, x.per_1k_in, x.per_1k_out, x.model) for x in config.prices]
-            self._prices = PriceBook(config.default_price_per_1k, rules)
+            self._measure.prices = PriceBook(config.default_price_per_1k, rules)
         except (configuration.ConfigError, ValueError) as error:
             config = configuration.Config()
+            self._misconfigured = str(error)
             self._recorder.warn(f"configuration not used: {error}")
         if config.record == "full":
             self._keep = config.max_frame_mb << 20
@@ -325,10 +327,19 @@ class Gate:
             path=self._state,
         )
         self._ready.set()
-        if self._prices.needs_resolving:
-            self._prices.resolve()
-            for problem in self._prices.problems:
+        if config.tokenizer == "auto":
+            self._load_tokenizer()
+        prices = self._measure.prices
+        if prices.needs_resolving:
+            prices.resolve()
+            for problem in prices.problems:
                 self._recorder.warn(problem)
+
+    def _load_tokenizer(self) -> None:
+        try:
+            self._measure.load_tokenizer()
+        except Exception as error:  # noqa: BLE001 - without exact counts a guard goes on estimating
+            self._recorder.warn(f"tokens stay estimates: {type(error).__name__}: {error}")
 
     def _reopen(self) -> None:
         """Open the state file, at most once a second while it fails."""
@@ -344,7 +355,7 @@ class Gate:
                     self._ledger.close()
                 self._ledger = Ledger.open(self._state)
                 owed = self._breaker
-                self._breaker = Breaker(self._server, self._ledger, self._measure)
+                self._breaker = Breaker(self._server, self._ledger, self._measure.measure)
                 self._breaker.policy()
                 if owed is not None:
                     self._breaker.inherit(owed)
@@ -363,42 +374,12 @@ class Gate:
 
     # -- measuring -------------------------------------------------------------------------------------
 
-    def _measure(self, call: Call) -> None:
-        """Fill in tokens and cost of what is known so far. The relay and the recorder may both be at one call."""
-        if call.priced < (2 if call.result else 1):
-            with self._measuring:
-                self._measure_alone(call)
-
-    def _measure_alone(self, call: Call) -> None:
-        retry = "retry" in call.flags
-        flooded = self._recorder.flooded and not (self._breaker is not None and self._breaker.armed)
-        if not call.tokens_method:
-            tokens, call.tokens_method = self._tokens(call.tool, call.arguments, flooded)
-            call.tokens_in = 0 if retry else tokens
-        if not call.measured and call.result:
-            call.measured = True
-            call.tokens_out = self._tokens(call.tool, call.result, flooded)[0]
-        call.cost = self._prices.cost(self._server, call.tool, call.tokens_in, call.tokens_out, 0 if retry else 1)
-        call.priced = 2 if call.measured else 1
-
-    def _tokens(self, tool: str, body: bytes, flooded: bool) -> tuple[int, str]:
-        """The estimate; in a flood of an observed tool, at the rate of bytes to tokens its last bodies had."""
-        if flooded and tool in self._rates:
-            return max(1, int(len(body) * self._rates[tool])), RATED
-        found = estimate_content(body)
-        if body:
-            rate = found.tokens / len(body)
-            if len(self._rates) > RATES_KEPT:
-                self._rates.clear()
-            self._rates[tool] = 0.9 * self._rates.get(tool, rate) + 0.1 * rate
-        return found.tokens, found.method
-
-    def _cut(self, call: Call) -> None:
-        """Long bodies are measured now and cut, so that what waits for the disk stays small."""
-        if len(call.arguments) > self._keep or len(call.result) > self._keep:
-            with self._measuring:
-                self._measure_alone(call)
-                call.arguments, call.result = call.arguments[: self._keep], call.result[: self._keep]
+    def _measured_for_record(self, call: Call) -> None:
+        """In the recorder's thread. A flood of an observed tool is measured by rate, and not refined."""
+        rated = self._recorder.flooded and not (self._breaker is not None and self._breaker.armed)
+        self._measure.measure(call, rated=rated)
+        if not self._recorder.flooded:
+            self._measure.refine(call)
 
     def _settle(self, tx: Transaction) -> None:
         if self._breaker is not None:

@@ -13,7 +13,7 @@ _UNLOCK = "The user unlocks with `mcpwatch unlock`, or with U on the mcpwatch sc
 class Refusal(msgspec.Struct, frozen=True):
     """Why a call does not pass.
 
-    Codes, stable: panic, calls, tokens, cost, call-cap, quarantined, unlisted, state.
+    Codes, stable: panic, calls, tokens, cost, call-cap, quarantined, unlisted, config, state.
     """
 
     code: str
@@ -58,6 +58,16 @@ def over_call_cap(name: str, what: str, cap: str) -> Refusal:
         text=f"mcpwatch refused {name}: this one call is {what}, above the user's cap of {cap} for a single call."
         " Other calls still work; ask for less at a time, or tell the user.",
         retry="with a smaller call",
+    )
+
+
+def misconfigured(name: str, problem: str) -> Refusal:
+    """Limits are enforced, and what calls cost cannot be known."""
+    return Refusal(
+        code="config",
+        text=f"mcpwatch refused {name}: its configuration cannot be used, so it does not know what calls cost"
+        f" ({problem}). {_TELL} The user mends the file and restarts the server.",
+        retry="after the user mends the configuration",
     )
 
 

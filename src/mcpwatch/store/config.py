@@ -64,6 +64,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
     retention_mb: Annotated[int, msgspec.Meta(ge=10, le=10**7)] = 500
     max_frame_mb: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
+    tokenizer: Literal["auto", "estimate"] = "auto"  # auto: count exactly where tiktoken's vocabulary is at hand
     default_price_per_1k: float = 0.003  # US dollars per 1 000 tokens
     prices: tuple[Price, ...] = ()
     scanner: Scanner = Scanner()

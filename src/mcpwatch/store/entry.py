@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mcpwatch.store.database import storable
+from mcpwatch.store.health import runs
 from mcpwatch.store.mask import masked
+from mcpwatch.store.records import Outcome
 from mcpwatch.store.transaction import Transaction
 
 _COLUMNS = ("client_name", "client_version", "protocol")
@@ -44,6 +46,7 @@ class SessionEntry:
 
         if self._id is None or self._file is not file:
             tx.on_rollback.append(restore)
+            end_dead(tx)
             self._id = tx.db.execute(
                 "INSERT INTO sessions (server, transport, pid, command, started_utc) VALUES (?, ?, ?, ?, ?)",
                 (*self._opening, tx.utc),
@@ -66,3 +69,21 @@ class SessionEntry:
             )
             self._ended_written = True
         return self._id
+
+
+def end_dead(tx: Transaction) -> None:
+    """End the sessions whose guard was killed, and their calls that nobody will answer."""
+    for session, pid in tx.db.execute("SELECT id, pid FROM sessions WHERE ended_utc IS NULL").fetchall():
+        if runs(pid):
+            continue
+        tx.db.execute("UPDATE sessions SET ended_utc = ? WHERE id = ?", (tx.utc, session))
+        pending = tx.db.execute(
+            "SELECT id FROM calls WHERE id BETWEEN ? AND ? AND outcome = ?",
+            (session << 32, (session << 32) + 0xFFFF_FFFF, Outcome.PENDING),
+        ).fetchall()
+        for (call,) in pending:
+            rev = tx.db.execute("UPDATE state SET rev = rev + 1 RETURNING rev").fetchone()[0]
+            tx.db.execute(
+                "UPDATE calls SET outcome = ?, note = ?, rev = ? WHERE id = ?",
+                (Outcome.TIMED_OUT, "the guard was killed before an answer came", rev, call),
+            )

@@ -257,12 +257,13 @@ class _Writing:
         """Give the turn back; with nothing kept of a transaction that failed."""
         ledger = self._ledger
         try:
-            if undo:
-                for step in reversed(self._tx.on_rollback):
+            try:
+                with translated(ledger.path):
+                    if ledger._db.in_transaction:
+                        ledger._db.execute("ROLLBACK")
+            finally:
+                for step in reversed(self._tx.on_rollback) if undo else ():
                     step()
-            with translated(ledger.path):
-                if ledger._db.in_transaction:
-                    ledger._db.execute("ROLLBACK")
         finally:
             WRITE_TURN.release()
             ledger._mutex.release()

@@ -1,0 +1,78 @@
+"""Tokens of a call: estimated at once, exact afterwards where a vocabulary is at hand."""
+
+from typing import Any
+
+import pytest
+import tiktoken
+
+from mcpwatch.guard.measure import Measure
+from mcpwatch.meter.tokenizer import Tokenizer
+from mcpwatch.store.records import Call
+
+ARGUMENTS, RESULT = b'{"q":"cats and dogs <|endoftext|>"}', b'{"content":[{"type":"text","text":"mice"}]}'
+
+
+class Bytes(Tokenizer):
+    """A vocabulary of single bytes: every byte is a token. Small enough to bring along."""
+
+    def __init__(self) -> None:
+        self.encoding = "bytes"
+        self._encoding: Any = tiktoken.Encoding(
+            "bytes", pat_str=r"[\s\S]", mergeable_ranks={bytes([n]): n for n in range(256)}, special_tokens={}
+        )
+
+    def count(self, text: str | bytes) -> int:
+        said = text if isinstance(text, str) else text.decode("utf-8", "replace")
+        return len(self._encoding.encode(said, disallowed_special=()))
+
+
+def call(**fields: Any) -> Call:
+    return Call(
+        method="tools/call", tool="t", arguments=ARGUMENTS, arguments_bytes=len(ARGUMENTS), result=RESULT,
+        result_bytes=len(RESULT), outcome="ok", duration_ns=1, **fields,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def exact() -> Measure:
+    measure = Measure("s")
+    measure._tokenizer = Bytes()
+    return measure
+
+
+def test_a22_an_ended_call_is_counted_exactly(exact: Measure) -> None:
+    asked = call()
+    exact.measure(asked)
+    estimated = asked.cost
+    assert asked.tokens_method == "heuristic"
+    exact.refine(asked)
+    assert (asked.tokens_in, asked.tokens_out) == (len(ARGUMENTS), len(RESULT))
+    assert asked.tokens_method == "bytes" and asked.cost > estimated
+    exact.measure(asked)
+    assert asked.tokens_in == len(ARGUMENTS), "an estimate does not come back"
+
+
+def test_a22_a_body_that_was_cut_keeps_its_estimate(exact: Measure) -> None:
+    asked = call()
+    exact.cut(asked, 8)
+    before = (asked.tokens_in, asked.tokens_out)
+    exact.refine(asked)
+    assert (asked.tokens_in, asked.tokens_out) == before and asked.tokens_method == "heuristic"
+
+
+def test_a22_a_retry_is_not_counted_twice(exact: Measure) -> None:
+    asked = call(flags="retry")
+    exact.measure(asked)
+    exact.refine(asked)
+    assert asked.tokens_in == 0 and asked.tokens_out == len(RESULT)
+
+
+def test_without_a_vocabulary_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    measure = Measure("s")
+    measure.load_tokenizer()
+    asked = call()
+    measure.measure(asked)
+    measure.refine(asked)
+    assert asked.tokens_method == "heuristic"
+    assert list(tmp_path.iterdir()) == []
