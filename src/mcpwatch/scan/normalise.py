@@ -228,7 +228,9 @@ def decoded_spans(text: str) -> list[Decoded]:
     return found[:_LIMIT]
 
 
-def _decode(pattern: Lazy, name: str, text: str, decoder: Callable[[str], str | None]) -> list[Decoded]:
+def _decode(
+    pattern: Lazy | re.Pattern[str], name: str, text: str, decoder: Callable[[str], str | None]
+) -> list[Decoded]:
     found = []
     for match in pattern.finditer(text):
         said = decoder(match.group())
