@@ -382,3 +382,9 @@ def test_tokens_of_other_locks_are_not_cleared_by_a_denied_unlock(guard: Guard) 
     denied("wrong-password", lock.unlock, guarded.person, "guess number")
     _, refused = guarded.ask(tokens=1)
     assert refused is not None and refused.code == "tokens"
+
+
+def test_the_later_of_two_values_for_one_limit_counts(guard: Guard) -> None:
+    guarded = guard(calls(30))
+    lock.set_limits(guarded.person, [calls(10**6), calls(30)], None, by="test")
+    assert [limit.maximum for limit in guarded.person.policy().limits if limit.key == "calls/60s"] == [30]

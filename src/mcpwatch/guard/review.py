@@ -62,7 +62,9 @@ class Facts:
             listed.setdefault(kind, {}).setdefault(name, set()).add(fingerprint)
         self.listed = listed
         for fingerprint, score in known.scores.items():
-            self.scores[fingerprint] = max(score, self.scores.get(fingerprint, 0.0))
+            # What this session judged and the file does not hold yet counts until it does.
+            unsaved = self.versions.get(fingerprint) not in (None, known.versions.get(fingerprint))
+            self.scores[fingerprint] = max(score, self.scores.get(fingerprint, 0.0)) if unsaved else score
         self.versions.update(known.versions)
         self.reviews = dict(known.reviews)
         self.approved_names = {(k, n) for (k, n, _), decision in self.reviews.items() if decision == "approved"}
@@ -126,7 +128,9 @@ class Review:
         before = len(names)
         for definition in found:
             names.setdefault(definition.name, set()).add(definition.fingerprint)
-        own = tuple(islice(self._listed(TOOL), MOST_JUDGED))
+        # A name that stands twice on the list stands here twice.
+        each = (name for name, texts in self._listed(TOOL).items() for _ in texts)
+        own = tuple(islice(each, MOST_JUDGED))
         verdicts = [
             self._judged(
                 judge(definition, self._server, own, facts.inventory)
