@@ -8,7 +8,7 @@ A frame that weighs more may be just as innocent, but it is for `message.Parser`
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Raw
@@ -19,26 +19,27 @@ from mcpwatch.protocol.message import NONE
 CALL: Final = "tools/call"
 
 _LARGE: Final = 1 << 14  # from here on a pass over the frame costs more than a look at its start
+_LF: Final = 10
 _CR: Final = 13
 
 
 class CallParams(msgspec.Struct, gc=False, rename={"meta": "_meta"}):
-    name: str | None = None
-    arguments: Raw = NONE
+    name: str
+    arguments: Raw
     meta: Raw = NONE
 
 
 class PlainCall(msgspec.Struct, gc=False):
     """`{"jsonrpc":"2.0","id":…,"method":"tools/call","params":{"name":…,"arguments":…[,"_meta":…]}}`"""
 
-    jsonrpc: str | None = None
-    id: Raw = NONE
-    method: str | None = None
-    params: CallParams | None = None
+    jsonrpc: Literal["2.0"]
+    id: Raw
+    method: Literal["tools/call"]
+    params: CallParams
 
 
 class CallResult(msgspec.Struct, gc=False, rename={"meta": "_meta"}):
-    content: Raw = NONE
+    content: Raw
     isError: bool | None = None
     structuredContent: Raw = NONE
     resultType: str | None = None
@@ -48,9 +49,9 @@ class CallResult(msgspec.Struct, gc=False, rename={"meta": "_meta"}):
 class PlainResult(msgspec.Struct, gc=False):
     """`{"jsonrpc":"2.0","id":…,"result":{…}}` with the members of a tool's result."""
 
-    jsonrpc: str | None = None
-    id: Raw = NONE
-    result: CallResult | None = None
+    jsonrpc: Literal["2.0"]
+    id: Raw
+    result: CallResult
 
 
 _decode_call = msgspec.json.Decoder(PlainCall).decode
@@ -60,52 +61,42 @@ _CALL_FRAME: Final = len('{"jsonrpc":"2.0","id":,"method":"tools/call","params":
 _META: Final = len(',"_meta":')
 _BEFORE_ID: Final = len('{"jsonrpc":"2.0","id":')
 _RESULT: Final = b',"result":'
-_RESULT_FRAME: Final = _BEFORE_ID + len(_RESULT) + 1
 
 
-def plain_call(line: bytes) -> tuple[bytes, str, CallParams] | None:
-    """(id, name, params) of the call in this frame; None when it is another frame, or one for the long way.
+def plain_call(line: bytes) -> tuple[bytes, CallParams] | None:
+    """(id, params) of the call in this frame; None when it is another frame, or one for the long way.
 
     The caller answers for the id: it comes as it is written.
     """
-    if len(line) > _LARGE and line.find(b'"tools/call"', 0, 256) < 0:
+    size = len(line)
+    if size > _LARGE and line.find(b'"tools/call"', 0, 256) < 0:
         return None
     try:
         call = _decode_call(line)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     params = call.params
-    if params is None or call.method != CALL or call.jsonrpc != "2.0" or call.id is NONE:
-        return None
-    name = params.name
-    if name is None or params.arguments is NONE:
-        return None
     id = bytes(call.id)
-    weight = _CALL_FRAME + len(id) + len(name) + len(params.arguments)
+    weight = _CALL_FRAME + len(id) + len(params.name) + len(params.arguments)
     if params.meta is not NONE:
         weight += _META + len(params.meta)
-    if line[-1] == 10:
-        weight += 1
-    if weight != len(line) or _CR in line or not (line.isascii() or is_utf8(line)):
+    if (weight != size and (weight + 1 != size or line[-1] != _LF)) or _CR in line:
         return None
-    return id, name, params
+    return (id, params) if line.isascii() or is_utf8(line) else None
 
 
 def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes] | None:
     """(id, result, the result as it came) of a tool's result; None for another frame, or one for the long way."""
-    if len(line) > _LARGE and line.find(b'"content":', 0, 256) < 0:
+    size = len(line)
+    if size > _LARGE and line.find(b'"content":', 0, 256) < 0:
         return None
     try:
         answer = _decode_result(line)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     result = answer.result
-    if result is None or answer.jsonrpc != "2.0" or answer.id is NONE:
-        return None
     id = bytes(answer.id)
-    inner = 1  # the brace; each member brings its comma or the other brace
-    if result.content is not NONE:
-        inner += 11 + len(result.content)
+    inner = 12 + len(result.content)  # each member brings its comma or brace; one brace more
     if (flag := result.isError) is not None:
         inner += 15 if flag else 16
     if (kind := result.resultType) is not None:
@@ -114,12 +105,12 @@ def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes] | None:
         inner += 21 + len(result.structuredContent)
     if result.meta is not NONE:
         inner += 9 + len(result.meta)
-    weight = _RESULT_FRAME + len(id) + inner
-    if line[-1] == 10:
-        weight += 1
-    if weight != len(line) or _CR in line or not (line.isascii() or is_utf8(line)):
-        return None
     start = _BEFORE_ID + len(id)
+    weight = start + len(_RESULT) + inner + 1
+    if (weight != size and (weight + 1 != size or line[-1] != _LF)) or _CR in line:
+        return None
+    if not (line.isascii() or is_utf8(line)):
+        return None
     if not line.startswith(_RESULT, start):
         # Another order. Only the version and the id can come before, and neither holds this text unescaped.
         start = line.find(_RESULT[1:]) - 1

@@ -97,9 +97,9 @@ class Session:
         """What the client sent; `member` for a member of a batch."""
         plain = plain_call(line)
         if plain is not None:
-            key, name, params = plain
+            key, params = plain
             if key.isdigit() and len(key) <= MAX_ID and key not in self.asked_by_client:
-                question = Question(key, key, CALL, NONE, False, name, False, params.arguments)
+                question = Question(key, key, CALL, NONE, False, params.name, False, params.arguments)
                 if params.meta is not NONE:
                     self._read_meta(question, params)
                 return question

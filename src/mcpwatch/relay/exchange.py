@@ -67,19 +67,16 @@ class Exchange:
     def from_client(self, line: bytes) -> bytes | None:
         """What of this frame of the client's goes to the server. Never raises."""
         try:
-            return self._from_client(line)
+            event = self.session.client(line)
+            kind = type(event)
+            if kind is Question:
+                return line if self._ask(event) else None  # type: ignore[arg-type]
+            if kind is Batch:
+                return self._batch(line, event, self.session.client, self._client_event)  # type: ignore[arg-type]
+            return self._client_event(event, line)
         except Exception as error:  # noqa: BLE001 - a frame we fail on does not pass, and the relay lives on
             self._failed(line, error, from_server=False)
             return None
-
-    def _from_client(self, line: bytes) -> bytes | None:
-        event = self.session.client(line)
-        kind = type(event)
-        if kind is Question:
-            return line if self._ask(event) else None  # type: ignore[arg-type]
-        if kind is Batch:
-            return self._batch(line, event, self.session.client, self._client_event)  # type: ignore[arg-type]
-        return self._client_event(event, line)
 
     def _client_event(self, event: Event, line: bytes) -> bytes | None:
         match event:
@@ -144,21 +141,18 @@ class Exchange:
     def from_server(self, line: bytes) -> bytes | None:
         """What of this frame of the server's goes to the client. Never raises."""
         try:
-            return self._from_server(line)
+            event = self.session.server(line)
+            kind = type(event)
+            if kind is Answer:
+                return self._server_answer(event, line)  # type: ignore[arg-type]
+            if kind is Notification and event.cancels is None:  # type: ignore[union-attr]
+                return line
+            if kind is Batch:
+                return self._batch(line, event, self.session.server, self._server_event)  # type: ignore[arg-type]
+            return self._server_event(event, line)
         except Exception as error:  # noqa: BLE001 - see from_client
             self._failed(line, error, from_server=True)
             return None
-
-    def _from_server(self, line: bytes) -> bytes | None:
-        event = self.session.server(line)
-        kind = type(event)
-        if kind is Answer:
-            return self._server_answer(event, line)  # type: ignore[arg-type]
-        if kind is Notification and event.cancels is None:  # type: ignore[union-attr]
-            return line
-        if kind is Batch:
-            return self._batch(line, event, self.session.server, self._server_event)  # type: ignore[arg-type]
-        return self._server_event(event, line)
 
     def _server_event(self, event: Event, line: bytes) -> bytes | None:
         match event:

@@ -36,7 +36,7 @@ class Frames:
         self._skipped = skipped
         self._start = bytearray()  # of the frame that goes on, when it came in very many parts
         self._parts: list[bytes] = []
-        self._held = 0
+        self.held = 0  # bytes of a frame that goes on
         self._most = _SMALL
         self._head: bytes | None = None  # of the frame being skipped
         self._dropped = 0  # bytes of it
@@ -47,7 +47,7 @@ class Frames:
         if not end:
             self._keep(chunk)
             return b""
-        if not self._held:
+        if not self.held:
             if end == len(chunk):
                 return chunk
             self._keep(chunk[end:])
@@ -68,11 +68,11 @@ class Frames:
     def _keep(self, part: bytes) -> None:
         """Part of a frame."""
         self._parts.append(part)
-        self._held += len(part)
-        if self._held > self._most:
+        self.held += len(part)
+        if self.held > self._most:
             if self._head is None:
                 self._most = max(self._limit(), _SMALL)
-                if self._held <= self._most:
+                if self.held <= self._most:
                     return
             self._drop()
         elif len(self._parts) >= _MANY:
@@ -86,11 +86,11 @@ class Frames:
             for part in self._parts:
                 self._head += part[: EDGE - len(self._head)]
         tail = bytes(self._start[-EDGE:]) + b"".join(self._parts[-EDGE:])[-EDGE:]
-        self._dropped += self._held
+        self._dropped += self.held
         self._start.clear()
         self._parts = [tail[-EDGE:]]
-        self._held = len(self._parts[0])
-        self._dropped -= self._held
+        self.held = len(self._parts[0])
+        self._dropped -= self.held
         self._most = _SMALL
 
     def _taken(self) -> bytes:
@@ -102,5 +102,5 @@ class Frames:
             limit = max(self._limit(), _SMALL)
             self._skipped(Oversize(self._head, frame[-EDGE:], self._dropped + len(frame), limit))
             frame, self._head, self._dropped = b"", None, 0
-        self._held, self._most = 0, _SMALL
+        self.held, self._most = 0, _SMALL
         return frame

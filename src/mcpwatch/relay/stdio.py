@@ -122,13 +122,13 @@ class Relay:
             os.dup2(nothing, 0)
             os.close(nothing)
 
-    def _client_block(self, exchange: Exchange, block: bytes) -> None:
+    def _client_block(self, exchange: Exchange, block: bytes, single: bool) -> None:
         ends = exchange.ends
-        out = _through(block, exchange.from_client)
+        out = _through(block, exchange.from_client, single)
         writer = self._to_server
         with writer.lock:
-            if exchange.ends != ends:  # a lock has ended calls that are not written yet
-                out = _through(out, exchange.still_wanted) if out else out
+            if exchange.ends != ends and out:  # a lock has ended calls that are not written yet
+                out = _through(out, exchange.still_wanted)
             if out:
                 writer.write_locked(out)
 
@@ -139,8 +139,8 @@ class Relay:
         except Closed:
             self._news.put((LEAVE, 0))
 
-    def _server_block(self, exchange: Exchange, block: bytes) -> None:
-        if out := _through(block, exchange.from_server):
+    def _server_block(self, exchange: Exchange, block: bytes, single: bool) -> None:
+        if out := _through(block, exchange.from_server, single):
             self._to_client.write(out)
 
     def _reply(self, frame: bytes) -> None:
@@ -199,24 +199,30 @@ class Relay:
         return thread
 
 
-def _pump(fd: int, frames: Frames, deal: Callable[[bytes], None]) -> None:
-    """Deal with all that can be read, whole frames at a time, and with a last one that was not ended."""
+def _pump(fd: int, frames: Frames, deal: Callable[[bytes, bool], None]) -> None:
+    """Deal with all that can be read, whole frames at a time, and with a last one that was not ended.
+
+    `deal(block, single)` is told when a block is one frame for certain.
+    """
     read, feed = os.read, frames.feed
     while True:
         try:
             chunk = read(fd, READ)
         except OSError:
             chunk = b""
-        block = feed(chunk) if chunk else frames.rest()
-        if block:
-            deal(block)
         if not chunk:
-            return
+            break
+        if chunk.find(b"\n") == len(chunk) - 1 and not frames.held:
+            deal(chunk, True)
+        elif block := feed(chunk):
+            deal(block, False)
+    if rest := frames.rest():
+        deal(rest, True)
 
 
-def _through(block: bytes, frame: Callable[[bytes], bytes | None]) -> bytes:
+def _through(block: bytes, frame: Callable[[bytes], bytes | None], single: bool = False) -> bytes:
     """What is left of whole frames after `frame` has seen each: the very same bytes when nothing changed."""
-    if block.find(b"\n") in (len(block) - 1, -1):
+    if single or block.find(b"\n") == len(block) - 1:
         out = frame(block)
         if out is None or out is block:
             return out or b""
