@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC
 
 import msgspec
 
 from mcpwatch.guard.limits import DEFAULTS
 from mcpwatch.guard.lock import Denied
 from mcpwatch.store.database import StateError
-from mcpwatch.store.records import CallRow, Dimension, Limit, Lock, Policy, Session, ToolRow, Usage
+from mcpwatch.store.records import (
+    AuditRow,
+    CallRow,
+    Dimension,
+    Limit,
+    Lock,
+    Policy,
+    SeenText,
+    Session,
+    ToolRow,
+    Usage,
+    Verdict,
+)
+from mcpwatch.store.scans import Judged, ScannerStatus, ScanProgress
+from mcpwatch.tui.source import Text
+from tui import definitions
+from tui.moments import NOW, SECOND, ZONE
 
-NOW = 1_790_000_000_000_000_000  # 2026-09-21 14:13:20 UTC
-SECOND = 1_000_000_000
-ZONE = UTC
+__all__ = ["NOW", "SECOND", "ZONE", "Clock", "FakeSource", "busy_source", "call_row", "session_row", "tool_row"]
 
 
 class Clock:
@@ -66,6 +79,12 @@ class FakeSource:
         self.call_rows: list[CallRow] = []
         self.tool_rows: list[ToolRow] = []
         self.session_rows: list[Session] = []
+        self.audit_rows: list[AuditRow] = []
+        self.text_rows: dict[tuple[str, str, str], list[SeenText]] = {}
+        self.verdict_rows: dict[tuple[str, str], list[Verdict]] = {}
+        self.judged_rows: list[Judged] = []
+        self.scan_status = ScannerStatus()
+        self.scan_rows: list[ScanProgress] = []
         self.password: str | None = None
         self.failures = 0
         self.wait = 0.0
@@ -146,6 +165,27 @@ class FakeSource:
         self._read("tools")
         return self.tool_rows
 
+    async def texts(self, server: str, kind: str, name: str) -> list[SeenText]:
+        self._read("texts")
+        return self.text_rows.get((server, kind, name), [])
+
+    async def verdicts(self, server: str, fingerprint: str) -> list[Verdict]:
+        self._read("verdicts")
+        return self.verdict_rows.get((server, fingerprint), [])
+
+    async def judged(self, server: str | None = None) -> list[Judged]:
+        self._read("judged")
+        return self.judged_rows
+
+    async def audit_since(self, seq: int, limit: int) -> list[AuditRow]:
+        return [row for row in self.audit_rows if row.seq > seq][:limit]
+
+    async def scanner(self) -> ScannerStatus:
+        return self.scan_status
+
+    async def scan_progress(self) -> list[ScanProgress]:
+        return self.scan_rows
+
     # --- changes ---
 
     async def _check(self, secret: str | None) -> None:
@@ -189,6 +229,50 @@ class FakeSource:
         if any(limit.key in old and limit.maximum > old[limit.key].maximum for limit in limits):
             await self._check(secret)
         self.set_policy(limits=tuple({**old, **{limit.key: limit for limit in limits}}.values()))
+
+    # --- definitions ---
+
+    def review(self, text: Text, review: str) -> None:
+        self.tool_rows = [
+            msgspec.structs.replace(row, review=review) if (row.server, row.kind, row.name) == text[:3] else row
+            for row in self.tool_rows
+        ]
+        self.set_policy()
+
+    def _held(self, text: Text) -> bool:
+        row = next(row for row in self.tool_rows if (row.server, row.kind, row.name) == text[:3])
+        return row.review == "blocked" or (row.score or 0) >= 80 or self.now_policy.strict
+
+    async def set_strict(self, on: bool, secret: str | None) -> None:
+        self.asked.append(("strict", on))
+        if not on:
+            await self._check(secret)
+        self.set_policy(strict=on)
+
+    async def approve(self, texts: Sequence[Text], secret: str | None) -> None:
+        self.asked.append(("approve", *texts))
+        if any(self._held(text) for text in texts):
+            await self._check(secret)
+        for text in texts:
+            self.review(text, "approved")
+
+    async def block(self, text: Text) -> None:
+        self.asked.append(("block", text))
+        self.review(text, "blocked")
+
+    async def take_back(self, text: Text, secret: str | None) -> None:
+        self.asked.append(("take back", text))
+        await self._check(secret)
+        self.review(text, "")
+
+    async def rescan(self, server: str, fingerprints: Sequence[str] | None) -> tuple[int, float]:
+        self.asked.append(("rescan", server, tuple(fingerprints) if fingerprints is not None else None))
+        return (len(fingerprints) if fingerprints is not None else 3), 0.0
+
+    async def consent(self, answer: str, destination: str) -> None:
+        self.asked.append(("consent", answer, destination))
+        self.scan_status = msgspec.structs.replace(self.scan_status, consent=answer, consent_to=destination)
+        self.touch()
 
 
 WAVE = [
@@ -256,14 +340,15 @@ def busy_source() -> FakeSource:
         return {"calls": calls, "tokens": tokens, "last_utc": NOW - ago, "last_outcome": outcome, **more}
 
     source.tool_rows = [
-        tool_row("github", "create_or_update_file", score=92.0, review="quarantined",
+        tool_row("github", "create_or_update_file", score=97.0, definition_tokens=212,
                  **used(3, 4100, 2 * SECOND, "refused", refused=1)),
-        tool_row("github", "search_code", score=46.0, **used(212, 31_000, 0)),
-        tool_row("github", "get_file_contents", **used(88, 22_400, 14 * SECOND)),
-        tool_row("github", "list_issues", score=4.0, **used(33, 8800, 2 * minute)),
-        tool_row("github", "merge_pull_request"),
-        tool_row("filesystem", "write_file", score=8.0, review="changed", **used(6, 1900, minute)),
-        tool_row("filesystem", "move_file", **used(1, 200, 31 * minute)),
+        tool_row("github", "search_code", score=46.0, fingerprint="46b0", **used(212, 31_000, 0)),
+        tool_row("github", "get_file_contents", score=3.0, review="approved", **used(88, 22_400, 14 * SECOND)),
+        tool_row("github", "list_issues", score=4.0, review="approved", **used(33, 8800, 2 * minute)),
+        tool_row("github", "merge_pull_request", score=12.0),
+        tool_row("filesystem", "write_file", score=8.0, review="changed", fingerprint="c4d17e90aa55b3e2",
+                 **used(6, 1900, minute)),
+        tool_row("filesystem", "move_file", score=6.0, **used(1, 200, 31 * minute)),
         tool_row("filesystem", "read_text_file", score=0.0, protected=False, **used(190, 44_000, SECOND)),
         tool_row("filesystem", "list_directory", score=0.0, protected=False, **used(75, 6300, SECOND)),
         tool_row("mail-bridge", "send_mail", **used(2, 800, 4 * minute, "error", errors=1)),
@@ -271,26 +356,74 @@ def busy_source() -> FakeSource:
         tool_row("mail-bridge", "get_attachment\x1b[8m"),
         tool_row("postgres", "query", score=12.0, **used(54, 12_200, 9 * SECOND)),
         tool_row("postgres", "list_schemas", score=0.0, **used(4, 600, 20 * minute)),
+        tool_row("mail-bridge", "weekly_digest", kind="prompt", score=62.0, fingerprint="70c2"),
+        tool_row("postgres", "postgres://main/schema", kind="resource", score=0.0),
     ]  # fmt: skip
-    plain = [
-        call_row(n, server="filesystem", tool="read_text_file", duration_ns=3_000_000, protected=False,
-                 result='{"content":[{"type":"text","text":"from __future__ import annotations"}]}')
-        if n % 3 else call_row(n)
-        for n in range(80, 112)
+    source.text_rows, source.verdict_rows = dict(definitions.TEXTS), dict(definitions.VERDICTS)
+    source.judged_rows = definitions.judged()
+    source.scan_status = ScannerStatus(
+        state="running", host="screen", pid=4000, version=definitions.LLM, consent="agreed",
+        consent_to="https://api.mistral.ai", consent_utc=NOW - 86400 * SECOND, budget=200_000, spent=61_400,
+        day="2026-09-21", run_state="running", run_started_utc=NOW - 40 * SECOND,
+    )  # fmt: skip
+    source.scan_rows = [
+        ScanProgress("filesystem", 4, 3, 1, 0, 0, 0), ScanProgress("github", 5, 2, 2, 0, 1, 2),
+        ScanProgress("mail-bridge", 4, 0, 0, 1, 3, 0), ScanProgress("postgres", 3, 3, 0, 0, 0, 0),
     ]  # fmt: skip
-    source.call_rows = [
-        *plain,
-        call_row(112, server="postgres", tool="query", duration_ns=18_000_000, tokens_out=400,
-                 result='{"content":[{"type":"text","text":"12 rows"}]}'),
-        call_row(113, server="mail-bridge", client_name="cursor", tool="send_mail", outcome="error", code="-32603",
-                 duration_ns=1_200_000_000, result='{"code":-32603,"message":"SMTP 550 mailbox unavailable"}'),
-        call_row(114, method="tools/list", tool="", duration_ns=96_000_000, result_bytes=38_400, tokens_out=11_000,
-                 result='{"tools":[…'),
-        call_row(115, server="mail-bridge", client_name="cursor", from_server=True, method="sampling/createMessage",
-                 tool="@sampling", duration_ns=2_400_000_000, result='{"role":"assistant"}'),
-        call_row(116, server="github", tool="create_or_update_file", outcome="refused", code="quarantined",
-                 duration_ns=0, tokens_in=0, tokens_out=0, note="its definition scores 92 and waits for approval"),
-        call_row(117, flags="would-lock:calls/60s"),
-        call_row(118, outcome="pending", duration_ns=None, tokens_out=0, result_bytes=0, result=""),
-    ]  # fmt: skip
+    source.audit_rows = [AuditRow(1, NOW - minute, "mcpwatch", "would-lock", "calls/60s: 31 over 30")]
+    source.call_rows = [*(_background(n) for n in range(80, 108)), *_story()]
     return source
+
+
+def _said(text: str, size: int) -> dict[str, object]:
+    return {
+        "result": msgspec.json.encode({"content": [{"type": "text", "text": text}]}).decode(),
+        "result_bytes": size,
+    }
+
+
+_FILES = ("src/lock.py", "src/limits.py", "README.md", "tests/test_lock.py", "pyproject.toml")
+
+
+def _background(n: int) -> CallRow:
+    """The calls before the ones that are looked at."""
+    moment = {"started_utc": NOW - 60 * SECOND + n * 497_300_000}
+    if n % 3:
+        return call_row(
+            n, server="filesystem", tool="read_text_file", duration_ns=(2 + n % 4) * 1_000_000, protected=False,
+            tokens_out=200 + n * 7, **moment, **_said(f"{20 + n} lines of {_FILES[n % 5]}", 900 + 41 * n),
+        )  # fmt: skip
+    more = _said(f"{n % 7 + 2} matches in {n % 3 + 1} files", 2100 + 13 * n)
+    return call_row(n, duration_ns=(280 + n) * 1_000_000, tokens_out=900 + n, **moment, **more)
+
+
+def _story() -> list[CallRow]:
+    """The newest calls: a refusal, an error, a question from a server, one that still runs."""
+    ms = 1_000_000
+
+    def at(n: int, ago_ms: int, **more: object) -> CallRow:
+        return call_row(n, started_utc=NOW - ago_ms * ms, **more)
+
+    return [
+        at(108, 5870, server="github", tool="list_issues", duration_ns=288 * ms, tokens_out=2010,
+           **_said("33 open issues", 8120)),
+        at(109, 5310, server="filesystem", tool="write_file", duration_ns=9 * ms, tokens_in=410, tokens_out=12,
+           **_said("Wrote 1.6 KiB to src/lock.py", 58)),
+        at(110, 4940, server="postgres", tool="query", duration_ns=18 * ms, tokens_out=400, **_said("12 rows", 1670)),
+        at(111, 4480, server="mail-bridge", client_name="cursor", tool="send_mail", outcome="error", code="-32603",
+           duration_ns=1204 * ms, tokens_out=31, result='{"code":-32603,"message":"SMTP 550 mailbox unavailable"}'),
+        at(112, 3960, method="tools/list", tool="", duration_ns=96 * ms, result_bytes=38_400, tokens_out=11_000,
+           result='{"tools":[{"name":"create_or_update_file","description":"Create or…'),
+        at(113, 3120, server="mail-bridge", client_name="cursor", from_server=True, method="sampling/createMessage",
+           tool="@sampling", duration_ns=2412 * ms, result='{"role":"assistant"}', result_bytes=740),
+        at(114, 2210, server="github", tool="create_or_update_file", outcome="refused", code="quarantined",
+           duration_ns=0, tokens_in=0, tokens_out=0, result="", result_bytes=0,
+           note="mcpwatch refused github/create_or_update_file: its definition looks poisoned. It stays quarantined"
+           " until the user approves it on the mcpwatch screen. Do not retry; tell the user."),
+        at(115, 1730, server="github", tool="get_me", flags="unlisted", duration_ns=140 * ms, tokens_out=90,
+           **_said("acme-bot", 312)),
+        at(116, 1290, server="github", tool="get_file_contents", duration_ns=207 * ms, tokens_out=2130,
+           **_said("src/lock.py, 219 lines", 8540)),
+        at(117, 830, duration_ns=312 * ms, **_said("12 matches in 4 files", 4310)),
+        at(118, 310, outcome="pending", duration_ns=None, tokens_out=0, result_bytes=0, result=""),
+    ]  # fmt: skip

@@ -12,11 +12,17 @@ import re
 import tempfile
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from mcpwatch.tui.app import McpWatchApp
 
 FOLDER = Path(__file__).parents[2] / "snapshots"
 _RULE = re.compile(r"\.[\w-]+-r(\d+) \{ ([^}]*) \}")
 _TEXT = re.compile(r'<text class="[\w-]+-r(\d+)" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>')
+_BLANKS = re.compile(
+    r'(<text class="[^"]+" x=")([\d.]+)(" y="[\d.]+" textLength=")([\d.]+)("[^>]*>)'
+    r"((?:&#160;)*)(.*?)((?:&#160;)*)</text>"
+)
 _RECT = re.compile(r'<rect fill="([^"]+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"')
 
 
@@ -25,8 +31,21 @@ def picture(app: McpWatchApp) -> str:
     svg = app.export_screenshot()
     svg = re.sub(r"\s*@font-face \{.*?\}(?=\s)", "", svg, flags=re.DOTALL)
     svg = re.sub(r"terminal-\d+", "mcpwatch", svg)
+    svg = _BLANKS.sub(_trimmed, svg)
     fonts = "Fira Code, JetBrains Mono, Menlo, Consolas, DejaVu Sans Mono, monospace"
     return re.sub(r"font-family: Fira Code, monospace", f"font-family: {fonts}", svg)
+
+
+def _trimmed(match: re.Match[str]) -> str:
+    """A run of text without the blanks around it: some programs draw those, and some do not."""
+    head, x, middle, length, rest, before, text, after = match.groups()
+    if not text:
+        return ""
+    cells = cell_len(html.unescape(before + text + after))
+    cell = float(length) / cells
+    left, right = len(before) // 6, len(after) // 6
+    x, length = f"{float(x) + left * cell:.1f}", f"{float(length) - (left + right) * cell:.1f}"
+    return f"{head}{x.removesuffix('.0')}{middle}{length.removesuffix('.0')}{rest}{text}</text>"
 
 
 def cells(svg: str) -> list[str]:

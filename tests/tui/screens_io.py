@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from textual import events
@@ -22,11 +24,18 @@ async def running(
 ) -> AsyncIterator[tuple[McpWatchApp, Pilot[int]]]:
     """The app over a fake source, after its first tick."""
     options = {"now": Clock(), "zone": ZONE, **options}
-    app = McpWatchApp(source, **options)
+    with TemporaryDirectory(prefix="mcpwatch-screen-") as folder:
+        app = McpWatchApp(source, **{"files": Path(folder), **options})
+        async with _run(app, size) as pilot:
+            yield app, pilot
+
+
+@asynccontextmanager
+async def _run(app: McpWatchApp, size: tuple[int, int]) -> AsyncIterator[Pilot[int]]:
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         await until(pilot, lambda: app.ticks >= 1)
         await settle(pilot)
-        yield app, pilot
+        yield pilot
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object], *, seconds: float = 10.0) -> None:

@@ -52,7 +52,7 @@ def walk(screen: Terminal) -> None:
     screen.shows("3 Calls")
     for keys, shown in (
         ("?", "j k scroll"), ("\x1b", "2 Tools"), ("t", "Limits"), ("\x1b", "2 Tools"), ("1", "1 Servers"),
-        ("G", "1 Servers"), ("g", "1 Servers"), ("2", "2 Tools"), ("\r", "Tool"), ("\x1b", "3 Calls"),
+        ("G", "1 Servers"), ("g", "1 Servers"), ("2", "2 Tools"), ("\r", "Definition"), ("\x1b", "3 Calls"),
         ("3", "3 Calls"), ("jjj\r", "Arguments"), ("G", "Result"), ("\x1b", "3 Calls"),
         ("/", "tool:read server:git"),
         ("click", "filter: click"), ("\x1b", "3 Calls"), ("\x0b", "PANIC LOCK"), ("U", "Type UNLOCK"),

@@ -22,7 +22,7 @@ def test_ids_are_unique_and_every_key_is_bound_once_in_its_context() -> None:
     assert len(keys.BY_ID) == len(keys.KEYS)
     seen: set[tuple[str, str]] = set()
     for key in keys.KEYS:
-        scope = "main" if key.context in ("everywhere", "open", "main", "list") else key.context
+        scope = "main" if key.context in ("everywhere", "open", "main", "review", "list") else key.context
         for name in key.keys.split(","):
             assert (scope, name) not in seen, name
             seen.add((scope, name))
@@ -32,7 +32,7 @@ def test_every_action_exists() -> None:
     for key in keys.KEYS:
         action = key.action.partition("(")[0]
         owner = McpWatchApp if action.startswith("app.") else LineList
-        if key.context != "dialog":
+        if key.context not in ("dialog", "pager"):
             assert inspect.isfunction(getattr(owner, "action_" + action.removeprefix("app."), None)), key.id
 
 
@@ -55,11 +55,13 @@ def test_the_palette_finds_every_action() -> None:
     assert search("no such thing at all") == []
 
 
-# What each printable key may do: move, change what is shown, open a dialogue, or lock.
+# What each printable key may do: move, change what is shown, open a dialogue, write a private file, or tighten.
 HARMLESS = {
+    "app.approve", "app.block", "app.diff", "app.rescan", "app.findings", "app.scanner", "app.strict", "app.export",
+    "app.next_problem",
     "app.panic", "app.unlock", "app.limits", "app.password", "app.filter", "app.sort", "app.pause", "app.follow",
     "app.copy", "app.command", "app.theme", "app.help", "app.leave", "app.pane", "app.next_pane", "app.arm",
-    "move", "page", "edge", "choose",
+    "move", "page", "edge", "choose", "close",
 }  # fmt: skip
 
 
@@ -68,16 +70,23 @@ def test_a19_no_printable_key_loosens() -> None:
     assert {key.action.partition("(")[0] for key in printable} <= HARMLESS
 
 
+POISONED = ("github", "tool", "create_or_update_file")
 REPLY = "P>|tmux 3.3a\\" + "".join(chr(code) for code in range(0x21, 0x7F))
 
 
-@pytest.mark.parametrize("opener", ["", "t", "U", "P", "A", "question_mark", "colon"])
+@pytest.mark.parametrize(
+    "opener", ["", "t", "U", "P", "A", "a", "b", "d", "S", "F", "L", "enter", "question_mark", "colon"]
+)
 async def test_a19_a_terminal_reply_typed_into_any_screen_loosens_nothing(opener: str) -> None:
     """Every printable character, as a terminal may type it, then enter: the worst it can do is lock."""
     source = busy_source()
     source.lock_now()
+    source.set_policy(strict=True)
     before = source.now_policy
     async with running(source, size=(80, 24)) as (app, pilot):
+        if opener == "b":
+            await press(pilot, "b")
+            await until(pilot, lambda: app.model.tool(POISONED).review == "blocked")
         await press(pilot, *([opener] if opener else []))
         for char in (*REPLY, "\r"):
             app.post_message(events.Key("enter" if char == "\r" else _character_to_key(char), char))
@@ -86,6 +95,10 @@ async def test_a19_a_terminal_reply_typed_into_any_screen_loosens_nothing(opener
         assert app.model.policy.lock.locked
     assert source.now_policy.armed
     assert source.now_policy.lock.locked
+    assert source.now_policy.strict
+    assert "consent" not in {what for what, *_ in source.asked}
+    assert all(row.review != "approved" or row.score < 40 for row in source.tool_rows)
+    assert opener != "b" or next(row for row in source.tool_rows if row.name == POISONED[2]).review == "blocked"
     assert source.now_policy.limits == before.limits
     assert source.password == "correct horse"
 

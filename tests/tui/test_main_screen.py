@@ -7,7 +7,7 @@ import json
 import pytest
 
 from mcpwatch.store.database import StateError
-from mcpwatch.store.records import Dimension, Limit
+from mcpwatch.store.records import AuditRow, Dimension, Limit
 from mcpwatch.tui.app import McpWatchApp
 from tui.fakes import NOW, SECOND, Clock, FakeSource, busy_source, call_row, session_row, tool_row
 from tui.screens_io import press, running, settle, text_of, ticked, until
@@ -23,17 +23,18 @@ def screen_name(app: McpWatchApp) -> str:
 async def test_header_meters_tools_and_calls_are_there() -> None:
     async with running(busy_source()) as (app, _):
         text = text_of(app)
-    for part in ("● LIVE", "2 clients · 4 servers · 14 tools", "14:13:20", "gateway: not configured", "scanner: off",
+    for part in ("● LIVE", "2 clients · 4 servers · 14 tools", "14:13:20", "LLM running 12/16", "2 to review",
                  "18 / 30/min", "81.4k / 100k/h", "$0.42 / $1.00/h", "60%", "81%", "42%", "over 80%",
                  "✗ DANGER", "! CAUTION", "? UNSCANNED", "✓ SAFE", "REFUSED", "its definition is quarantined",
-                 "-32603 SMTP 550", "would lock", "following"):  # fmt: skip
+                 "QUARANTINED", "changed", "prompt weekly_digest", "-32603 SMTP 550", "unlisted",
+                 "following"):  # fmt: skip
         assert part in text, part
 
 
 async def test_a1_observing_says_so_and_counts_what_would_have_locked() -> None:
     source = busy_source()
     source.set_policy(armed=False)
-    source.call_rows += [call_row(200, flags="would-lock:cost/3600s")]
+    source.audit_rows.append(AuditRow(2, NOW, "mcpwatch", "would-lock", "cost/3600s: $1.20 over $1.00"))
     async with running(source) as (app, _):
         assert "OBSERVING: limits are off, would have locked 2 times" in app.main.banner.text()
 
@@ -154,7 +155,7 @@ async def test_only_what_changed_is_read() -> None:
         before = dict(source.reads)
         await ticked(app, pilot, 3)
         assert source.reads["changed"] > before["changed"]
-        for read in ("calls_since", "tools", "sessions", "policy"):
+        for read in ("calls_since", "tools", "policy"):
             assert source.reads.get(read, 0) == before.get(read, 0), read
 
 
@@ -222,7 +223,8 @@ async def test_focus_moves_between_panes() -> None:
 async def test_moving_in_a_list() -> None:
     async with running(busy_source()) as (app, pilot):
         tools = app.main.tools
-        for key, cursor in (("j", 1), ("down", 2), ("k", 1), ("G", 13), ("g", 0), ("end", 13), ("home", 0)):
+        assert len(tools.rows) == 16
+        for key, cursor in (("j", 1), ("down", 2), ("k", 1), ("G", 15), ("g", 0), ("end", 15), ("home", 0)):
             await press(pilot, key)
             assert tools.cursor == cursor, key
         await press(pilot, "ctrl+f")
@@ -239,7 +241,7 @@ async def test_the_cursor_stays_on_its_row_when_rows_come_and_sort() -> None:
         assert before is not None
         source.tool_rows.append(tool_row("aaa", "first", score=99.0))
         source.touch()
-        await until(pilot, lambda: len(app.main.tools.rows) == 15)
+        await until(pilot, lambda: len(app.main.tools.rows) == 17)
         after = app.main.tools.selected
         assert after is not None
         assert after.key == before.key
@@ -266,7 +268,7 @@ async def test_choosing_a_server_narrows_tools_and_calls_and_esc_widens() -> Non
         await press(pilot, "enter")
         assert app.main.tools.has_focus
         await press(pilot, "escape")
-        assert len(app.main.tools.rows) == 14
+        assert len(app.main.tools.rows) == 16
 
 
 async def test_filter_as_you_type_enter_keeps_esc_clears() -> None:
@@ -277,7 +279,7 @@ async def test_filter_as_you_type_enter_keeps_esc_clears() -> None:
         assert app.main.tools.has_focus
         assert "filter: level:danger" in app.main.tools.text()
         await press(pilot, "escape")
-        assert len(app.main.tools.rows) == 14
+        assert len(app.main.tools.rows) == 16
         await press(pilot, "slash", *"nothing like this")
         assert "nothing matches the filter" in app.main.tools.text()
         await press(pilot, "escape")
@@ -310,10 +312,11 @@ async def test_following_stops_when_looking_back_and_starts_again() -> None:
 async def test_detail_of_a_call_and_of_a_tool() -> None:
     async with running(busy_source()) as (app, pilot):
         await press(pilot, "enter")
+        await until(pilot, lambda: "Evidence" in app.screen.query_one("#pager").text())
         text = app.screen.query_one("#pager").text()
         assert "create_or_update_file" in text
-        assert "score 92 of 100 · action required" in text
-        assert "9f2c51d07be84a66" in text
+        assert "DANGER 97 of 100  action required" in text
+        assert "looks poisoned" in text
         await press(pilot, "escape", "3", "enter")
         await until(pilot, lambda: '"q": "lock repo:acme/api"' in app.screen.query_one("#pager").text())
         assert "2025-11-25" in app.screen.query_one("#pager").text()
@@ -502,7 +505,7 @@ async def test_resizing_redraws() -> None:
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "SERVER/TOOL" in app.main.tools.text())
         await pilot.resize_terminal(120, 40)
-        await until(pilot, lambda: "P95" in app.main.tools.text() and app.main.servers.text().endswith("╯"))
+        await until(pilot, lambda: "TOKENS" in app.main.tools.text() and app.main.servers.text().endswith("╯"))
 
 
 async def test_mouse_click_wheel_and_double_click() -> None:

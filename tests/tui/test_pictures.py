@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from mcpwatch.store.scans import ScannerStatus
+from mcpwatch.tui.workers import ModelScanner
 from tui import picture
 from tui.fakes import FakeSource, busy_source
-from tui.screens_io import press, running, settle, until
+from tui.screens_io import press, running, settle, text_of, until
 
 SIZES = [(120, 40), (80, 24)]
 sized = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -74,6 +76,54 @@ async def test_detail(size: tuple[int, int]) -> None:
             pilot, lambda: app.screen is not app.main and "Arguments" in app.screen.query_one("#pager").text()
         )
         picture.check(app, name_of("detail", size))
+
+
+PANES = {
+    "tool": (["enter"], "Evidence"),
+    "diff": (["n", "d"], "What changed"),
+    "approve": (["a"], "Approve? github/create_or_update_file"),
+    "approve-server": (["1", "j", "a"], "Approve what filesystem lists?"),
+    "findings": (["F"], "secret_access"),
+    "scan": (["L"], "all servers"),
+}
+
+
+@sized
+@pytest.mark.parametrize("screen", PANES)
+async def test_definitions(screen: str, size: tuple[int, int]) -> None:
+    opening, shown = PANES[screen]
+    async with running(busy_source(), size=size) as (app, pilot):
+        await press(pilot, *opening)
+        await until(pilot, lambda: app.screen is not app.main and shown in text_of(app))
+        await settle(pilot)
+        await pilot.pause(0.1)
+        picture.check(app, name_of(screen, size))
+
+
+@sized
+async def test_opt_in(size: tuple[int, int]) -> None:
+    source = busy_source()
+    source.scan_status = ScannerStatus(state="not-opted-in", host="screen", pid=1, budget=200_000)
+    scanner = ModelScanner()
+    scanner.destination = "https://api.mistral.ai"
+    async with running(source, size=size) as (app, pilot):
+        app.workers_hosted = (scanner,)
+        scanner.wants_consent = True
+        await until(pilot, lambda: "May definitions leave this machine?" in text_of(app))
+        await settle(pilot)
+        picture.check(app, name_of("opt-in", size))
+
+
+@pytest.mark.parametrize("screen", ["tool", "diff", "findings"])
+async def test_definitions_without_colour(screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    opening, shown = PANES[screen]
+    async with running(busy_source(), size=(80, 24)) as (app, pilot):
+        await press(pilot, *opening)
+        await until(pilot, lambda: app.screen is not app.main and shown in text_of(app))
+        await settle(pilot)
+        await pilot.pause(0.1)
+        picture.check(app, f"no-color-{screen}-80x24")
 
 
 async def test_panic_light() -> None:

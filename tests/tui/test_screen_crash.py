@@ -26,7 +26,7 @@ async def test_a_crash_prints_one_line_and_keeps_locals_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "state"
-    app = McpWatchApp(Broken(), crash_folder=folder)
+    app = McpWatchApp(Broken(), files=folder)
     with pytest.raises(Exception, match="bad tool"):
         async with app.run_test():
             await app._exception_event.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Dimension, Limit
 from mcpwatch.tui.app import McpWatchApp
 from mcpwatch.tui.source import StateSource
-from tui.fakes import ZONE
+from tui.fakes import ZONE, FakeSource
 from tui.screens_io import press, settle, text_of, until
 from tui.traffic import calls
 
@@ -33,7 +34,7 @@ def state(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def on_state(state: Path) -> AsyncIterator[tuple[McpWatchApp, Pilot[int]]]:
-    app = McpWatchApp(StateSource(state), zone=ZONE, crash_folder=state.parent)
+    app = McpWatchApp(StateSource(state), zone=ZONE, files=state.parent)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: app.ticks >= 1)
         await settle(pilot)
@@ -174,10 +175,94 @@ async def test_a27_a_corrupt_state_is_said_and_a_mended_one_is_read_again(state:
         await until(pilot, lambda: "UNLOCKED" in app.main.banner.text())
 
 
-async def test_a27_a_state_that_is_taken_away_is_noticed(state: Path) -> None:
+async def test_a27_a_state_that_is_taken_away_is_said_and_not_made_anew_in_silence(state: Path) -> None:
+    Ledger.open(state).close()
+    await asyncio.to_thread(calls, state, "github", ["search_code"])
     async with on_state(state) as (app, pilot):
         for file in state.parent.iterdir():
-            file.rename(file.with_name("old-" + file.name))
-        await until(pilot, lambda: app.model.error or state.exists())
-        await until(pilot, lambda: state.exists() and not app.model.error)
-        assert "UNLOCKED" in app.main.banner.text()
+            if file.is_file():
+                file.rename(file.with_name("old-" + file.name))
+        await until(pilot, lambda: "gone while this screen was open" in app.model.error)
+        assert "STATE UNREADABLE" in app.main.banner.text()
+        before = app.ticks
+        await until(pilot, lambda: app.ticks > before)
+        assert not state.exists()
+        Ledger.open(state).close()  # a guard makes a new one
+        await until(pilot, lambda: "UNLOCKED" in app.main.banner.text())
+        await until(pilot, lambda: "taken away or replaced" in app.main.notice.text())
+        await until(pilot, lambda: "Wire your first server" in text_of(app)), "nothing of the old file is shown"
+
+
+async def test_a14_panic_locks_even_when_the_state_is_gone(state: Path) -> None:
+    async with on_state(state) as (app, pilot):
+        for file in state.parent.iterdir():
+            file.unlink()
+        await until(pilot, lambda: "gone while this screen was open" in app.model.error)
+        await press(pilot, "ctrl+k")
+        await until(pilot, lambda: app.model.policy.lock.code == "panic")
+        assert await asyncio.to_thread(calls, state, "github", ["search_code"]) == ["panic"]
+
+
+async def test_sessions_of_guards_that_died_do_not_count_as_live(state: Path) -> None:
+    code = (
+        "import os, time; from pathlib import Path; from mcpwatch.guard.gate import Gate\n"
+        "from mcpwatch.store.ledger import Ledger; from mcpwatch.store.records import Call\n"
+        f"state = Path({str(state)!r})\n"
+        "gate = Gate(server='dead', transport='stdio', command='x', on_lock=print, state=state)\n"
+        "gate.admit(Call(n=1, method='tools/call', tool='x'))\n"
+        "ledger = Ledger.open(state)\n"
+        "while not ledger.latest_calls(1): time.sleep(0.01)\n"
+        "os._exit(9)"
+    )
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=False)
+    ledger = Ledger.open(state)
+    assert [session.server for session in ledger.sessions(live=True)] == ["dead"]
+    ledger.close()
+    async with on_state(state) as (app, pilot):
+        await until(pilot, lambda: app.model.calls())
+        assert app.model.sessions == []
+        assert "0 clients · 0 servers" in app.main.header.text()
+        await press(pilot, "q")
+        assert app.return_code == 0, "nobody is attached, so nothing is asked"
+
+
+async def test_the_first_paint_shows_no_numbers_it_has_not_read() -> None:
+    source = FakeSource()
+    gate = asyncio.Event()
+    source.open = gate.wait  # type: ignore[method-assign]
+    app = McpWatchApp(source, zone=ZONE)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        text = text_of(app)
+        assert text.count("reading…") >= 3
+        assert "reading the state file" in text
+        for wrong in ("no limit", "UNLOCKED", "Wire your first server"):
+            assert wrong not in text
+        gate.set()
+        await until(pilot, lambda: "Wire your first server" in text_of(app))
+
+
+async def test_leaving_while_the_state_is_still_being_opened_leaves_nothing_open(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Ledger] = []
+    closed: list[Ledger] = []
+    going, may_go = threading.Event(), threading.Event()
+    really = Ledger.open
+
+    def slowly(path: Path | None = None) -> Ledger:
+        going.set()
+        may_go.wait(10)
+        opened.append(really(path))
+        return opened[-1]
+
+    monkeypatch.setattr(Ledger, "open", slowly)
+    monkeypatch.setattr(Ledger, "close", lambda ledger, close=Ledger.close: (closed.append(ledger), close(ledger))[1])
+    app = McpWatchApp(StateSource(state), zone=ZONE)
+    async with app.run_test(size=(80, 24)):
+        await asyncio.to_thread(going.wait, 10)
+    may_go.set()
+    deadline = time.monotonic() + 10
+    while len(closed) < 1 and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert closed == opened != []

@@ -6,6 +6,7 @@ goes into a `Segment` as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -112,3 +113,48 @@ def sparkline(values: Sequence[int], width: int) -> str:
     if top <= 0:
         return "▁" * len(shown)
     return "".join(_SPARKS[min(7, max(0, v) * 7 // top if v < top else 7)] if v > 0 else "▁" for v in shown)
+
+
+_WORD = re.compile(r"\n| +|[^ \n]+")
+
+
+def wrap_spans(spans: Sequence[Span], width: int) -> list[Line]:
+    """Spans as lines of at most `width` cells, broken at their newlines and at blanks where there are any."""
+    lines: list[Line] = [[]]
+    left = width
+
+    def put(text: str, style: str) -> None:
+        line = lines[-1]
+        if line and line[-1][1] == style:
+            line[-1] = (line[-1][0] + text, style)
+        else:
+            line.append((text, style))
+
+    for piece in (part for text, style in spans for part in _pieces(text, style)):
+        text, style = piece
+        if text == "\n":
+            lines.append([])
+            left = width
+            continue
+        size = cell_len(text)
+        if size > left and left < width and not text.startswith(" "):
+            lines.append([])
+            left = width
+        while size > left:
+            part = next(
+                (text[:n] for n in range(min(len(text), left), 0, -1) if cell_len(text[:n]) <= left), text[:1]
+            )
+            if not text.startswith(" "):
+                put(part, style)
+            text = text[len(part) :]
+            size = cell_len(text)
+            lines.append([])
+            left = width
+        if text and not (text.startswith(" ") and left == width and len(lines) > 1 and lines[-2]):
+            put(text, style)
+            left -= size
+    return lines
+
+
+def _pieces(text: str, style: str) -> Iterable[Span]:
+    return ((match[0], style) for match in _WORD.finditer(text))

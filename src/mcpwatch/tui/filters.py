@@ -1,4 +1,4 @@
-"""The filter a person types: words, and `tool: server: client: level: state: flag: dir: kind:` tokens, `!` negates.
+"""The filter a person types: words, and tokens with a key (`tool:read`, one of `KEYS`); `!` negates.
 
 Every word must match. A word without a key is looked for in all the text of a row.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-KEYS = ("tool", "server", "client", "level", "state", "flag", "dir", "kind")
+KEYS = ("tool", "server", "client", "level", "state", "flag", "dir", "kind", "rule")
 EXAMPLE = "tool:read server:git level:danger state:error !client:cursor words"
 
 

@@ -25,7 +25,8 @@ class Key(NamedTuple):
 
 
 # context: `everywhere` binds with priority, inside text fields and dialogues too; `open` binds on every screen, but a
-# text field that has the focus takes the key; `main`, `list` and `dialog` bind there only.
+# text field that has the focus takes the key; `review` on every screen that is about definitions; `main`, `list`,
+# `pager` and `dialog` bind there only.
 KEYS: tuple[Key, ...] = (
     Key("panic", "ctrl+k", "app.panic", "everywhere", "Panic: lock everything now, without a question",
         "PANIC LOCK", "ctrl+k", "Protection", 0, True),
@@ -37,6 +38,22 @@ KEYS: tuple[Key, ...] = (
     Key("arm", "A", "app.arm", "main", "Arm the limits, or observe only (asks for the password)",
         "arm", "A", "Protection", 6, True),
     Key("password", "P", "app.password", "main", "Set or change the password…", "", "P", "Protection", 9, True),
+    Key("approve", "a", "app.approve", "review", "Approve this definition, or all of a server… (shows it first)",
+        "approve", "a", "Definitions", 4, True),
+    Key("block", "b", "app.block", "review", "Block this definition at once; blocked: unblock… (asks)",
+        "block", "b", "Definitions", 6, True),
+    Key("diff", "d", "app.diff", "review", "What changed since it was approved, or seen before",
+        "diff", "d", "Definitions", 5, True),
+    Key("rescan", "s", "app.rescan", "review", "Have the LLM look again at a definition, or at a server's",
+        "", "s", "Definitions", 9, True),
+    Key("findings", "F,4", "app.findings", "main", "Findings of all servers, with their evidence",
+        "findings", "F", "Definitions", 3, True),
+    Key("problem", "n", "app.next_problem", "main", "To the next definition that waits for your review",
+        "", "n", "Definitions", 9, True),
+    Key("scanner", "L", "app.scanner", "main", "LLM scanner: state, progress, budget, opting in",
+        "", "L", "Definitions", 9, True),
+    Key("strict", "S", "app.strict", "main", "Strict mode: hold what is suspicious or changed (leaving it asks)",
+        "", "S", "Definitions", 9, True),
     Key("detail", "enter", "choose", "list", "Open what the cursor is on", "detail", "enter", "Look", 3),
     Key("filter", "slash", "app.filter", "main", "Filter tools and calls", "filter", "/", "Look", 4, True),
     Key("clear", "escape", "app.clear", "main", "Clear the filter, then the chosen server", "", "esc", "Look"),
@@ -44,7 +61,9 @@ KEYS: tuple[Key, ...] = (
     Key("pause", "p", "app.pause", "main", "Pause tools and calls; the meters stay live",
         "pause", "p", "Look", 5, True),
     Key("follow", "f", "app.follow", "main", "Follow the newest call", "follow", "f", "Look", 8, True),
-    Key("copy", "y", "app.copy", "main", "Copy what the cursor is on as JSON", "copy", "y", "Look", 8, True),
+    Key("copy", "y", "app.copy", "review", "Copy what the cursor is on as JSON", "copy", "y", "Look", 8, True),
+    Key("export", "e", "app.export", "review", "Write the list, as it is filtered, to a file of JSON Lines",
+        "export", "e", "Look", 9, True),
     Key("down", "j,down", "move(1)", "list", "Down", "", "j ↓", "Move"),
     Key("up", "k,up", "move(-1)", "list", "Up", "", "k ↑", "Move"),
     Key("page-down", "ctrl+f,pagedown", "page(1)", "list", "A page down", "", "ctrl+f", "Move"),
@@ -61,12 +80,14 @@ KEYS: tuple[Key, ...] = (
     Key("theme", "T", "app.theme", "main", "Next theme: dark, light, colour-blind safe", "", "T", "App", 9, True),
     Key("help", "question_mark,f1", "app.help", "main", "All keys, and why it is locked",
         "help", "?", "App", 2, True),
-    Key("quit", "q", "app.leave", "main", "Quit; protection stays on", "quit", "q", "App", 2, True),
-    Key("quit-now", "ctrl+q", "app.quit", "everywhere", "Quit at once; protection stays on", "", "ctrl+q", "App"),
+    Key("quit", "q", "app.leave", "main", "Quit; guards go on protecting", "quit", "q", "App", 2, True),
+    Key("quit-now", "ctrl+q", "app.quit", "everywhere", "Quit at once; guards go on protecting", "", "ctrl+q", "App"),
     Key("close", "escape", "close", "dialog", "Close without changing anything", "", "esc", "Dialogues"),
+    Key("close-text", "escape,q", "close", "pager", "Close the text", "", "esc q", "Dialogues"),
 )  # fmt: skip
 
 BY_ID = {key.id: key for key in KEYS}
+_NEED_ROWS = {"detail", "copy", "export", "sort", "follow", "pause", "filter", "approve", "block", "diff", "findings"}
 
 
 def bindings(*contexts: str) -> list[BindingType]:
@@ -85,7 +106,7 @@ def footer(*, locked: bool, armed: bool, paused: bool, any_rows: bool) -> list[t
     if not locked:
         shown = [key for key in shown if key.id != "unlock"]
     if not any_rows:
-        shown = [key for key in shown if key.id not in ("detail", "copy", "sort", "follow", "pause", "filter")]
+        shown = [key for key in shown if key.id not in _NEED_ROWS]
     return [(key, labels.get(key.id, key.show)) for key in shown]
 
 

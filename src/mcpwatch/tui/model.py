@@ -10,95 +10,16 @@ from bisect import insort
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
+from mcpwatch.guard.review import TOOL, held
 from mcpwatch.store.levels import UNSCANNED, Level, level_of
-from mcpwatch.store.records import CallRow, Outcome, Policy, Session, ToolRow, Usage
-from mcpwatch.tui import filters
+from mcpwatch.store.records import AuditRow, CallRow, Outcome, Policy, Session, ToolRow, Usage
+from mcpwatch.store.scans import ScannerStatus, ScanProgress
 from mcpwatch.tui.preview import detail_of
+from mcpwatch.tui.rows import CallLine, ServerLine, ToolKey, ToolLine, sort_tools
 from mcpwatch.tui.safe_text import is_plain, safe_text
 
 MAX_CALLS = 2000
 _SAMPLES = 200  # durations kept per tool for its 95th percentile
-
-ToolKey = tuple[str, str, str]  # server, kind, name: raw
-
-
-class ToolLine(msgspec.Struct, frozen=True):
-    key: ToolKey
-    server: str
-    kind: str
-    name: str
-    level: Level
-    score: float | None
-    badges: tuple[str, ...]  # shown as flags: raw!, pin changes …
-    state: str  # ok | error | HELD | BLOCKED | changed | gone | –
-    calls: int
-    errors: int
-    refused: int
-    tokens: int
-    cost: int
-    p95_ns: int | None
-    last_utc: int | None
-    definition_tokens: int
-    protected: bool
-    listed: bool
-    fingerprint: str
-
-    def fields(self) -> dict[str, str]:
-        flags = " ".join((*self.badges, "protected" if self.protected else ""))
-        return {
-            "tool": self.name,
-            "server": self.server,
-            "level": self.level.name,
-            "state": self.state,
-            "flag": flags,
-            "kind": self.kind,
-            "": f"{self.server}/{self.name} {self.level.name} {self.state} {flags}",
-        }
-
-
-class CallLine(msgspec.Struct, frozen=True):
-    id: int
-    utc: int
-    key: ToolKey
-    server: str
-    client: str
-    what: str  # the tool, or the method where there is none
-    method: str
-    arrow: str  # → pending, ← answered, ■ refused or ended by us, ▲ from the server
-    duration_ns: int | None
-    tokens: int
-    cost: int
-    outcome: str
-    status: str  # one word
-    style: str
-    detail: str
-    badges: tuple[str, ...]
-    protected: bool
-    counted: bool
-    level: Level
-
-    def fields(self) -> dict[str, str]:
-        return {
-            "tool": self.what,
-            "server": self.server,
-            "client": self.client,
-            "level": self.level.name,
-            "state": f"{self.status} {self.outcome}",
-            "flag": " ".join(self.badges),
-            "dir": "in server" if self.arrow == "▲" else "out client",
-            "": f"{self.server}/{self.what} {self.client} {self.status} {self.method} {self.detail}",
-        }
-
-
-class ServerLine(msgspec.Struct, frozen=True):
-    key: str  # raw name; "" for all servers
-    name: str
-    client: str
-    live: bool
-    tools: int
-    level: Level
 
 
 _STATUS: dict[str, tuple[str, str, str]] = {
@@ -110,7 +31,6 @@ _STATUS: dict[str, tuple[str, str, str]] = {
     Outcome.TIMED_OUT: ("■", "NO ANSWER", "caution"),
     Outcome.VIOLATION: ("■", "VIOLATION", "danger"),
 }
-SORTS = ("severity", "calls", "tokens", "cost", "last", "p95", "name")
 
 
 class Model:
@@ -121,7 +41,11 @@ class Model:
         self.usages: tuple[Usage, ...] = ()
         self.history: dict[str, list[int]] = {}
         self.sessions: list[Session] = []
-        self.would_lock = 0
+        self.ready = False  # the state has been read once
+        self.would_lock = 0  # times a limit was passed since the limits were last armed or observed
+        self.audit_seq = 0
+        self.scan = ScannerStatus()
+        self.scans: dict[str, ScanProgress] = {}
         self.rev = 0
         self.arrived = 0  # calls seen since the start
         self.calls_version = self.tools_version = 0
@@ -129,9 +53,11 @@ class Model:
         self._order: list[tuple[int, int]] = []  # (utc, id), oldest first
         self._tool_rows: list[ToolRow] = []
         self._tools: list[ToolLine] = []
-        self._levels: dict[ToolKey, Level] = {}
+        self._lines: dict[ToolKey, ToolLine] = {}
         self._durations: dict[ToolKey, deque[int]] = defaultdict(lambda: deque(maxlen=_SAMPLES))
         self._timed: set[ToolKey] = set()  # tools with durations since their lines were made
+        self._review: tuple[int, list[ToolLine]] | None = None
+        self._news = False  # a verdict, a decision or a text is another one than before
         self._names: dict[str, str] = {}
         self._badges: dict[str, bool] = {}
 
@@ -168,8 +94,6 @@ class Model:
                 new += 1
                 self.arrived += 1
                 insort(self._order, (row.started_utc, row.id))
-                if "would-lock" in row.flags:
-                    self.would_lock += 1
             self._calls[row.id] = line
             if row.duration_ns is not None and row.outcome in (Outcome.OK, Outcome.ERROR):
                 self._durations[line.key].append(row.duration_ns)
@@ -182,17 +106,66 @@ class Model:
 
     def take_tools(self, rows: Sequence[ToolRow]) -> None:
         """Rows that are as before, and have no new durations, keep their line."""
-        kept = {line.key: (row, line) for row, line in zip(self._tool_rows, self._tools, strict=True)}
+        twins = self._twins(rows)
+        kept = {
+            (line.key, line.fingerprint): (row, line) for row, line in zip(self._tool_rows, self._tools, strict=True)
+        }
         lines = []
         for row in rows:
             key = (row.server, row.kind, row.name)
-            before = kept.get(key)
-            same = before is not None and key not in self._timed and before[0] == row
-            lines.append(before[1] if same and before is not None else self._tool_line(row))
+            before = kept.get((key, row.fingerprint))
+            if before is not None and key not in twins and key not in self._timed and before[0] == row:
+                lines.append(before[1])
+                continue
+            lines.append(self._tool_line(row, twins.get(key, "")))
+            self._news = self._news or before is None or _judgement(before[0]) != _judgement(row)
+        self._news = self._news or len(rows) != len(self._tool_rows)
         self._timed.clear()
         self._tool_rows, self._tools = list(rows), lines
-        self._levels = {line.key: line.level for line in lines}
+        self._lines = {line.key: line for line in lines}
         self.tools_version += 1
+
+    def _twins(self, rows: Sequence[ToolRow]) -> dict[ToolKey, str]:
+        """Names listed more than once, with what holds any of their texts: the gate refuses by the name."""
+        found: dict[ToolKey, list[str]] = {}
+        seen: set[ToolKey] = set()
+        for row in rows:
+            key = (row.server, row.kind, row.name)
+            if key in seen:
+                found[key] = []
+            seen.add(key)
+        for row in rows if found else ():
+            key = (row.server, row.kind, row.name)
+            if key in found:
+                found[key].append(self._why_held(row))
+        return {key: next(filter(None, whys), "") for key, whys in found.items()}
+
+    def take_audit(self, rows: Iterable[AuditRow]) -> None:
+        for row in rows:
+            self.audit_seq = max(self.audit_seq, row.seq)
+            if row.action == "would-lock":
+                self.would_lock += 1
+            elif row.action in ("arm", "observe"):
+                self.would_lock = 0
+
+    def take_scan(self, status: ScannerStatus, progress: Sequence[ScanProgress]) -> None:
+        scans = {row.server: row for row in progress}
+        if (status, scans) != (self.scan, self.scans):
+            self.scan, self.scans = status, scans
+            self._news = True
+            self.tools_version += 1
+
+    def take_news(self) -> bool:
+        """Whether definitions, verdicts or decisions changed since this was last asked."""
+        news, self._news = self._news, False
+        return news
+
+    def successor(self) -> Model:
+        """For another state file: nothing of the old one is kept, and everything is drawn anew."""
+        fresh = Model(ascii=self._ascii)
+        fresh.policy = self.policy
+        fresh.calls_version, fresh.tools_version = self.calls_version + 1, self.tools_version + 1
+        return fresh
 
     def take_sessions(self, sessions: Sequence[Session]) -> None:
         self.sessions = list(sessions)
@@ -224,27 +197,30 @@ class Model:
             badges=tuple(safe_text(flag, limit=40, ascii=self._ascii) for flag in flags),
             protected=row.protected,
             counted=row.protected and row.outcome != Outcome.REFUSED,
-            level=self._levels.get(key, UNSCANNED),
+            level=self._lines[key].level if key in self._lines else UNSCANNED,
         )
 
-    def _tool_line(self, row: ToolRow) -> ToolLine:
+    def _tool_line(self, row: ToolRow, twin: str = "") -> ToolLine:
         key = (row.server, row.kind, row.name)
+        why = self._why_held(row) or twin
         badges = []
         if self._hidden(row.name) or self._hidden(row.server):
             badges.append("raw!")
         if row.review in ("changed", "approved"):
             badges.append("Δ" if row.review == "changed" else "pin")
-        if not row.protected:
+        if not row.protected and row.kind == TOOL:
             badges.append("free")
         return ToolLine(
             key=key,
             server=self.name(row.server),
             kind=self.name(row.kind),
-            name=self.name(row.name),
+            name=self.name(row.name) if row.kind != "instructions" else "(instructions)",
             level=level_of(row.score),
             score=row.score,
             badges=tuple(badges),
-            state=self._tool_state(row),
+            state=self._tool_state(row, why),
+            review=self.name(row.review),
+            why=why,
             calls=row.calls,
             errors=row.errors,
             refused=row.refused,
@@ -258,15 +234,27 @@ class Model:
             fingerprint=row.fingerprint,
         )
 
-    def _tool_state(self, row: ToolRow) -> str:
-        if row.review in ("blocked", "quarantined"):
-            return "BLOCKED"
-        if self.policy.lock.locked and row.protected:
-            return "HELD"
-        if row.review == "changed":
-            return "changed"
+    def _why_held(self, row: ToolRow) -> str:
+        """What the gate says of it."""
+        if not row.listed:
+            unlisted = self.policy.strict and row.kind == TOOL
+            return "strict mode refuses what the server does not list" if unlisted else ""
+        return held(
+            score=row.score,
+            decision=row.review if row.review in ("approved", "blocked") else "",
+            changed=row.review == "changed",
+            strict=self.policy.strict,
+        )
+
+    def _tool_state(self, row: ToolRow, why: str) -> str:
+        if why and row.listed:
+            return "BLOCKED" if row.review == "blocked" else "QUARANTINED"
+        if self.policy.lock.locked and row.protected and row.kind == TOOL:
+            return "LOCKED"
         if not row.listed:
             return "unlisted" if not row.fingerprint else "gone"
+        if row.review == "changed":
+            return "changed"
         return self.name(row.last_outcome) or "–"
 
     def _p95(self, key: ToolKey) -> int | None:
@@ -280,7 +268,12 @@ class Model:
 
     def relock(self) -> None:
         """The lock or the policy changed: what it says about each tool changes with it."""
-        self._tools = [self._tool_line(row) for row in self._tool_rows]
+        twins = self._twins(self._tool_rows)
+        self._tools = [
+            self._tool_line(row, twins.get((row.server, row.kind, row.name), "")) for row in self._tool_rows
+        ]
+        self._lines = {line.key: line for line in self._tools}
+        self._news = True
         self.tools_version += 1
 
     def calls(self) -> list[CallLine]:
@@ -289,6 +282,28 @@ class Model:
 
     def tools(self) -> list[ToolLine]:
         return self._tools
+
+    def tool(self, key: ToolKey) -> ToolLine | None:
+        return self._lines.get(key)
+
+    def tool_row(self, line: ToolLine) -> ToolRow | None:
+        """The record behind a line, for what leaves the screen."""
+        return next((r for r, x in zip(self._tool_rows, self._tools, strict=True) if x.key == line.key), None)
+
+    def level_counts(self) -> dict[Level, int]:
+        """How many of the listed definitions are of each level."""
+        counts: dict[Level, int] = defaultdict(int)
+        for line in self._tools:
+            if line.listed:
+                counts[line.level] += 1
+        return counts
+
+    def to_review(self) -> list[ToolLine]:
+        """What a person should look at, the worst first."""
+        if self._review is None or self._review[0] != self.tools_version:
+            found = sort_tools((line for line in self._tools if line.to_review), "severity")
+            self._review = (self.tools_version, found)
+        return self._review[1]
 
     def call(self, call: int) -> CallLine | None:
         return self._calls.get(call)
@@ -309,8 +324,10 @@ class Model:
         worst: dict[str, Level] = {}
         for line in self._tools:
             server = line.key[0]
-            if line.kind == "tool" and line.listed:
+            if line.kind == TOOL and line.listed:
                 tools[server] += 1
+            if not line.listed and line.level is not UNSCANNED:
+                continue
             best = worst.get(server)
             worst[server] = line.level if best is None or line.level.rank > best.rank else best
         live = {s.server: s for s in self.sessions if s.ended_utc is None}
@@ -323,6 +340,7 @@ class Model:
                 live=raw in live,
                 tools=tools[raw],
                 level=worst.get(raw, UNSCANNED),
+                scan=self.scans.get(raw),
             )
             for raw in names
         ]
@@ -350,30 +368,5 @@ class Model:
         return ordered[:n], sum(found.values())
 
 
-def filter_tools(lines: Iterable[ToolLine], terms: tuple[filters.Term, ...], server: str) -> list[ToolLine]:
-    """Tools, and whatever else a server lists that needs a look."""
-    return [
-        line
-        for line in lines
-        if (line.kind == "tool" or line.level.rank > UNSCANNED.rank or line.state in ("BLOCKED", "changed"))
-        and (not server or line.key[0] == server)
-        and filters.matches(terms, line.fields)
-    ]
-
-
-def filter_calls(lines: Iterable[CallLine], terms: tuple[filters.Term, ...], server: str) -> list[CallLine]:
-    return [line for line in lines if (not server or line.key[0] == server) and filters.matches(terms, line.fields)]
-
-
-def sort_tools(lines: Iterable[ToolLine], by: str) -> list[ToolLine]:
-    """Sorted; equal rows stay in the order of their names, so that rows do not jump about."""
-    ordered = sorted(lines, key=lambda line: (line.server.casefold(), line.name.casefold(), line.key))
-    keys = {
-        "severity": lambda line: -line.level.rank,
-        "calls": lambda line: -line.calls,
-        "tokens": lambda line: -line.tokens,
-        "cost": lambda line: -line.cost,
-        "last": lambda line: -(line.last_utc or 0),
-        "p95": lambda line: -(line.p95_ns or 0),
-    }
-    return sorted(ordered, key=keys[by]) if by in keys else ordered
+def _judgement(row: ToolRow) -> tuple[object, ...]:
+    return row.score, row.review, row.listed

@@ -56,6 +56,11 @@ _REFUSED = {
 }
 
 
+def why_refused(row: CallRow) -> str:
+    """Why a call was refused, in a few words; "" for any other."""
+    return _REFUSED.get(row.code, "refused") if row.outcome == Outcome.REFUSED else ""
+
+
 def detail_of(row: CallRow) -> str:
     if row.outcome == Outcome.REFUSED and row.code in _REFUSED:
         return _REFUSED[row.code]

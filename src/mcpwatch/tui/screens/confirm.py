@@ -1,4 +1,4 @@
-"""Leaving while clients are attached."""
+"""Leaving while clients are attached, or while the demo plays."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ class QuitScreen(Dialog):
     def body(self) -> list[Widget]:
         words = Words(height=3)
         sessions = fmt.plural(len(self.host.model.sessions), "session")
-        words.set(
-            [(f"{sessions} under guard. Only this screen closes:", "fg")],
-            [("protection stays on, and so does a lock.", "bold")],
-        )
+        if self.host.demo:
+            words.set(
+                [("The demo ends with this screen: its agent, its servers", "fg")],
+                [("and its state go away. Nothing of yours was touched.", "fg")],
+            )
+        else:
+            words.set(
+                [(f"{sessions} under guard. Only this screen closes:", "fg")],
+                [("protection stays on, and so does a lock.", "bold")],
+            )
         self._cancel_button = FlatButton("Cancel", "esc", id="cancel")
         return [words, self.buttons(self._cancel_button, FlatButton("Quit", "ctrl+q", id="ok"))]
 

@@ -1,4 +1,4 @@
-"""One call or one tool, in full."""
+"""One call in full."""
 
 from __future__ import annotations
 
@@ -10,24 +10,17 @@ from textual.binding import BindingType
 from textual.screen import ModalScreen
 
 from mcpwatch.store.database import StateError
-from mcpwatch.store.records import CallRow
+from mcpwatch.store.records import CallRow, Outcome
 from mcpwatch.tui import fmt, keys
 from mcpwatch.tui.cells import Line, wrap
-from mcpwatch.tui.levels import MARKS
-from mcpwatch.tui.model import CallLine, ToolLine
-from mcpwatch.tui.preview import parse
+from mcpwatch.tui.definition import heading
+from mcpwatch.tui.preview import parse, why_refused
+from mcpwatch.tui.rows import CallLine
 from mcpwatch.tui.safe_text import safe_text
+from mcpwatch.tui.tool_text import field
 from mcpwatch.tui.widgets.pager import Pager
 
 MOST = 200_000  # characters of a preview that are looked at
-
-
-def field(name: str, value: str, style: str = "fg") -> Line:
-    return [(f"{name:<14}", "dim"), (value, style)]
-
-
-def heading(text: str) -> Line:
-    return [(text, "accent")]
 
 
 def pretty(raw: str, width: int, *, ascii: bool = False) -> list[Line]:
@@ -40,16 +33,16 @@ def pretty(raw: str, width: int, *, ascii: bool = False) -> list[Line]:
 
 class DetailScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        *keys.bindings("dialog", "open"),
-        ("q", "close", "Close"),
+        *keys.bindings("pager", "open"),
         ("y", "app.copy", "Copy"),
+        ("t,enter", "tool", "The definition it called"),
     ]
 
-    def __init__(self, subject: ToolLine | CallLine, *, zone: Any, now: int, ascii: bool) -> None:
+    def __init__(self, subject: CallLine, *, zone: Any, now: int, ascii: bool) -> None:
         super().__init__()
         self.subject = subject
         self._zone, self._now, self._ascii = zone, now, ascii
-        self._pager = Pager("…", "j k scroll · y copy · esc close", id="pager")
+        self._pager = Pager("…", "j k scroll · t definition · y copy · esc close", id="pager")
         self._row: CallRow | None = None
         self._missing = ""
 
@@ -58,11 +51,10 @@ class DetailScreen(ModalScreen[None]):
 
     async def on_mount(self) -> None:
         self._pager.focus()
-        if isinstance(self.subject, CallLine):
-            try:
-                self._row = await self.app.source.call(self.subject.id)  # type: ignore[attr-defined]
-            except StateError as error:
-                self._missing = safe_text(str(error), limit=300)
+        try:
+            self._row = await self.app.source.call(self.subject.id)  # type: ignore[attr-defined]
+        except StateError as error:
+            self._missing = safe_text(str(error), limit=300)
         self.call_after_refresh(self._show)
 
     def on_resize(self) -> None:
@@ -71,12 +63,14 @@ class DetailScreen(ModalScreen[None]):
     def action_close(self) -> None:
         self.dismiss(None)
 
+    def action_tool(self) -> None:
+        host = self.app
+        if (line := host.model.tool(self.subject.key)) is not None:  # type: ignore[attr-defined]
+            host.open_tool(line)  # type: ignore[attr-defined]
+
     def _show(self) -> None:
         width = self._pager.size.width - 2
-        if isinstance(self.subject, CallLine):
-            self._pager.set_lines("Call", self._call(self.subject, width))
-        else:
-            self._pager.set_lines("Tool", self._tool(self.subject, width))
+        self._pager.set_lines("Call", self._call(self.subject, width))
 
     def _safe(self, raw: str) -> str:
         return safe_text(raw, limit=300, lines="show", ascii=self._ascii)
@@ -103,41 +97,18 @@ class DetailScreen(ModalScreen[None]):
             field("cost", fmt.money(row.cost)),
             field("protection", protected),
         ]  # fmt: skip
-        if row.code:
+        if why := why_refused(row):
+            lines.insert(2, field("refused", f"{why} ({self._safe(row.code)})", "danger"))
+            lines.insert(3, [])
+        elif row.code:
             lines.append(field("code", self._safe(row.code)))
         if row.note:
             note = safe_text(row.note, limit=2000, ascii=self._ascii)
             parts = wrap(note, max(20, width - 16))
-            lines += [field("note" if i == 0 else "", part, line.style) for i, part in enumerate(parts)]
+            name = "the model was told" if row.outcome == Outcome.REFUSED else "note"
+            lines += [[], heading(name.capitalize()), *([("  " + part, line.style)] for part in parts)]
         if line.badges:
             lines.append(field("flags", " ".join(line.badges), "caution"))
         lines += [[], heading("Arguments"), *pretty(row.arguments, width, ascii=self._ascii)]
         lines += [[], heading("Result"), *pretty(row.result, width, ascii=self._ascii), []]
         return lines
-
-    def _tool(self, line: ToolLine, width: int) -> list[Line]:
-        mark = MARKS[line.level]
-        score = "no score yet" if line.score is None else f"score {line.score:.0f} of 100"
-        advice = f" · {line.level.advice}" if line.level.advice else ""
-        lines: list[Line] = [
-            [],
-            [(f"{line.server}/", "dim"), (line.name, "bold")],
-            [],
-            [*field("safety", f"{mark.level.mark} {mark.word}", mark.style), (f"  {score}{advice}", "dim")],
-            field("state", line.state),
-            field("kind", line.kind),
-            field("protection", "protected" if line.protected else "exempt: neither counted nor refused"),
-            field("calls", f"{fmt.exact(line.calls)}, {fmt.plural(line.errors, 'error')}, {line.refused} refused"),
-            field("tokens", fmt.exact(line.tokens)),
-            field("cost", fmt.money(line.cost)),
-            field("p95", fmt.duration(line.p95_ns)),
-            field("last call", fmt.moment(line.last_utc, self._zone, self._now) if line.last_utc else fmt.NONE),
-            field("in context", f"{fmt.plural(line.definition_tokens, 'token')} for its definition"),
-            field("fingerprint", line.fingerprint[:16] or "never listed by the server"),
-        ]
-        if "raw!" in line.badges:
-            lines += [
-                [],
-                [("! A name holds hidden characters; they are spelled out.", "caution")],
-            ]
-        return [*lines, []]

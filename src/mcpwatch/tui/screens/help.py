@@ -27,9 +27,10 @@ FLAGS = (
     ("raw!", "hidden or control characters in a name, spelled out"),
     ("free", "exempt: neither counted nor refused"),
     ("Δ", "its definition changed after approval"),
-    ("pin", "approved as it is"),
+    ("pin", "you approved it as it is"),
     ("would lock", "armed, this call would have locked"),
     ("unlisted", "called without being on the server's list"),
+    ("late", "an answer that came after the lock had ended the call"),
 )
 _LEVELS = {
     "danger": "action required: hidden from the model, its calls refused, until you approve it",

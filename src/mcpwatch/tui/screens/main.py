@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from mcpwatch.tui import filters, keys
-from mcpwatch.tui.model import SORTS, CallLine, ToolLine, filter_calls, filter_tools, sort_tools
-from mcpwatch.tui.widgets.bars import LEAST, Footer, Header, Notice, TooSmall
+from mcpwatch.tui.rows import SORTS, CallLine, ToolLine, filter_calls, filter_tools, sort_tools
+from mcpwatch.tui.widgets.bars import LEAST, Footer, Header, Notice, ReviewBar, TooSmall
 from mcpwatch.tui.widgets.call_log import CallLog
 from mcpwatch.tui.widgets.controls import Field, Words
 from mcpwatch.tui.widgets.linelist import LineList
 from mcpwatch.tui.widgets.lock_banner import LockBanner
 from mcpwatch.tui.widgets.meters import Meters
 from mcpwatch.tui.widgets.onboarding import Onboarding
+from mcpwatch.tui.widgets.safety_box import SafetyBox
 from mcpwatch.tui.widgets.server_list import ServerList
 from mcpwatch.tui.widgets.tool_table import ToolTable
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
-    BINDINGS = keys.bindings("main", "open")
+    BINDINGS = keys.bindings("main", "review", "open")
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST[0], "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (LEAST[1], "-short"), (30, "-tall")]  # noqa: RUF012
@@ -37,7 +38,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.notice = Notice(id="notice")
         self.banner = LockBanner(id="banner")
         self.meters = Meters(id="meters")
+        self.review = ReviewBar(id="review")
         self.servers = ServerList(id="servers")
+        self.safety = SafetyBox(id="safety")
         self.tools = ToolTable(id="tools")
         self.calls = CallLog(id="calls")
         self.onboarding = Onboarding(id="onboarding")
@@ -60,8 +63,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
         yield self.notice
         yield self.banner
         yield self.meters
+        yield self.review
         with Horizontal(id="panes"):
-            yield self.servers
+            with Vertical(id="side"):
+                yield self.servers
+                yield self.safety
             yield self.tools
         yield self.calls
         yield self.onboarding
@@ -74,9 +80,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.notice.text_shown = self.host.notice
-        self.notice.display = bool(self.host.notice)
+        self.notice.show()
+        self.review.display = False
         self.query_one("#filter-bar").display = False
-        self.show_empty()
+        self.tools.focus()
 
     def on_screen_resume(self) -> None:
         self.redraw(everything=True)
@@ -85,12 +92,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def show_empty(self) -> None:
         """The card for the first server stands in for the panes until there is something to show."""
-        empty = self.host.model.empty and not self.host.model.error
+        model = self.host.model
+        if not model.ready:
+            return
+        empty = model.empty and not model.error
         if empty != self._empty:
             self._empty = empty
             self.set_class(empty, "-empty")
             # What is hidden cannot keep the focus, so it moves after the layout did.
             self.call_after_refresh((self.onboarding if empty else self.tools).focus)
+
+    def warn(self, text: str) -> None:
+        """Something that must not be missed: it stays in sight."""
+        self.notice.text_shown, self.notice.style = text, "caution"
+        self.notice.show()
 
     def redraw_lock(self) -> None:
         self.banner.show()
@@ -104,6 +119,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         with self.host.batch_update():
             self.show_empty()
             self.redraw_lock()
+            self.review.show()
             if self.host.screen is self or everything:
                 self._redraw_lists(everything)
 
@@ -128,6 +144,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.tools.set_rows(sort_tools(shown, self.tools.sort))
         self.calls.set_rows(filter_calls(calls, self.terms, self._scope), stick=self.calls.following)
         self.servers.set_rows(model.servers())
+        self.safety.redraw()
 
     @property
     def _scope(self) -> str:
@@ -163,6 +180,21 @@ class MainScreen(Screen[None], inherit_bindings=False):
         focused = self.focused.id if self.focused is not None else None
         at = panes.index(focused) if focused in panes else 1
         self.focus_pane(panes[(at + by) % 3])
+
+    def next_problem(self) -> None:
+        """The cursor goes to the next definition that waits for a look, whatever the filter hides."""
+        waiting = [(line.key, line.fingerprint) for line in self.host.model.to_review()]
+        if not waiting:
+            self.host.say("Nothing waits for review.")
+            return
+        here = self.tools.selected
+        at = waiting.index((here.key, here.fingerprint)) if here and (here.key, here.fingerprint) in waiting else -1
+        wanted = waiting[(at + 1) % len(waiting)]
+        if wanted not in [self.tools.row_key(row) for row in self.tools.rows]:
+            self.servers.go_to("")
+            self.close_filter(clear=True)
+        self.focus_pane("tools")
+        self.tools.go_to(wanted)
 
     def open_filter(self) -> None:
         self.query_one("#filter-bar").display = True

@@ -1,4 +1,4 @@
-"""Setting or changing the password, and the other dialogue that only asks for it."""
+"""Setting or changing the password."""
 
 from __future__ import annotations
 
@@ -82,48 +82,4 @@ class PasswordScreen(Attempt):
         fields = [*([self._current] if self._has else []), self._new, self._again]
         if await self.attempt(lambda: self.host.source.set_password(new, again, current), *fields):
             self.host.say("The password is set.")
-            self.dismiss(True)
-
-
-class ObserveScreen(Attempt):
-    """From armed back to observing: this loosens, so it asks."""
-
-    HEADING = "Observe only"
-
-    def body(self) -> list[Widget]:
-        self._has = self.host.model.policy.has_password
-        lines = wrap("Limits stop refusing calls. Usage is still metered, and the panic lock still works.", WIDTH)
-        words = Words(height=len(lines) + 1)
-        words.set(*[[(line, "fg")] for line in lines])
-        self._field = Field(password=self._has, id="secret", placeholder="" if self._has else "type OBSERVE")
-        return [
-            words,
-            self.row("Password" if self._has else "Type OBSERVE", self._field),
-            self.hint,
-            self.buttons(FlatButton("Cancel", "esc", id="cancel"), FlatButton("Observe", "enter", id="ok")),
-        ]
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self._field)
-
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
-    @on(FlatButton.Pressed, "#ok")
-    @on(Field.Submitted, "#secret")
-    def _submit(self) -> None:
-        typed = self._field.value
-        if not typed:
-            self._field.focus()
-        elif not self._has and typed != "OBSERVE":
-            self._field.clear()
-            self.say("that is not the word OBSERVE")
-        else:
-            self.run_worker(self._observe(typed if self._has else None))
-
-    async def _observe(self, secret: str | None) -> None:
-        if await self.attempt(lambda: self.host.source.observe(secret), self._field):
-            self.host.say("Observing: limits are off.")
             self.dismiss(True)

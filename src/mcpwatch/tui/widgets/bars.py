@@ -5,7 +5,9 @@ from __future__ import annotations
 from textual import events
 
 from mcpwatch.tui import fmt, keys
-from mcpwatch.tui.cells import Line, spread, width_of
+from mcpwatch.tui.cells import Line, Span, spread, width_of, wrap
+from mcpwatch.tui.levels import MARKS
+from mcpwatch.tui.scan_text import short
 from mcpwatch.tui.widgets.lines import Lines
 
 LEAST = (60, 16)
@@ -16,6 +18,8 @@ class Header(Lines):
         host, model = self.host, self.host.model
         if model.error:
             state = ("▲ NO STATE", "danger")
+        elif not model.ready:
+            state = ("… READING", "dim")
         elif host.paused:
             state = ("■ PAUSED", "caution")
         else:
@@ -30,8 +34,12 @@ class Header(Lines):
         )
         left: Line = [(" mcpwatch ", "accent"), (" ", "fg"), state, ("   ", "fg"), (counts, "dim")]
         time: Line = [(fmt.clock(host.now(), host.zone) + " ", "dim")]
-        workers = " · ".join(f"{worker.name}: {worker.status}" for worker in host.workers_hosted)
-        right: Line = [(f"{workers} · ", "dim"), *time] if workers else time
+        words = [
+            (f"{w.name}: {w.status}", "dim") for w in host.workers_hosted if w.status not in ("", "not configured")
+        ]
+        if model.ready:
+            words.append(short(model.scan, model.scans.values()))
+        right: Line = [span for word in words for span in (word, (" · ", "dim"))] + time
         return [spread(left, right if width_of(left) + width_of(right) < width else time, width)]
 
 
@@ -48,7 +56,7 @@ class Footer(Lines):
         shown = keys.footer(
             locked=policy.lock.locked, armed=policy.armed, paused=host.paused, any_rows=not host.model.empty
         )
-        while sum(len(key.label) + len(label) + 3 for key, label in shown) > width and len(shown) > 1:
+        while sum(len(key.label) + len(label) + 3 for key, label in shown) >= width and len(shown) > 1:
             shown.remove(max(shown, key=lambda item: item[0].rank))
         line: Line = [(" ", "fg")]
         self._spots = []
@@ -67,13 +75,59 @@ class Footer(Lines):
                 await self.host.run_key(key)
 
 
-class Notice(Lines):
-    """What a person was told on starting, such as the demo's password."""
+class ReviewBar(Lines):
+    """What waits for a person's look: shown while there is anything."""
 
-    text_shown = ""
+    def show(self) -> None:
+        self.display = bool(self.host.model.to_review())
+        self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
-        return [[(" ", "fg"), (self.text_shown, "accent")]]
+        waiting = self.host.model.to_review()
+        if not waiting:
+            return []
+        keys: Line = [("n", "key"), (" goes there ", "dim")] if width >= 100 else [("n", "key"), (" ", "fg")]
+        line: Line = [(f" ⚑ {len(waiting)} to review ", "chip-caution"), (" ", "fg")]
+        left = width - width_of(line) - width_of(keys) - 4
+        for i, tool in enumerate(waiting):
+            mark = MARKS[tool.level]
+            spans: list[Span] = [
+                (f"{mark.level.mark} ", mark.style),
+                (f"{tool.server}/", "dim"),
+                (tool.title, "fg"),
+                (f" {tool.state}  ", "danger" if tool.why else "caution"),
+            ]
+            if i and width_of(spans) > left:
+                line.append(("…", "dim"))
+                break
+            line += spans
+            left -= width_of(spans)
+        return [spread(line, keys, width)]
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.host.action_next_problem()
+
+
+class Notice(Lines):
+    """What a person was told on starting, such as the demo's password; or what they must know since."""
+
+    text_shown = ""
+    style = "accent"
+
+    def show(self) -> None:
+        self.display = bool(self.text_shown)
+        self.styles.height = max(1, len(self._wrapped(self.size.width or self.app.size.width)))
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.styles.height = max(1, len(self._wrapped(self.size.width)))
+
+    def _wrapped(self, width: int) -> list[str]:
+        return wrap(self.text_shown, max(20, width - 2))[:3]
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return [[(" ", "fg"), (part, self.style)] for part in self._wrapped(width)]
 
 
 class TooSmall(Lines):
@@ -83,6 +137,8 @@ class TooSmall(Lines):
         policy = self.host.model.policy
         if self.host.model.error:
             state = ("STATE UNREADABLE", "danger")
+        elif not self.host.model.ready:
+            state = ("READING", "dim")
         elif policy.lock.locked:
             state = ("LOCKED", "locked")
         else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, Span, fit
-from mcpwatch.tui.model import CallLine
+from mcpwatch.tui.rows import CallLine
 from mcpwatch.tui.widgets.linelist import LineList
+
+_LOUD = {"raw!", "would lock", "unlisted", "late"}
 
 
 class CallLog(LineList[CallLine]):
@@ -36,6 +38,8 @@ class CallLog(LineList[CallLine]):
         return [(f" {self.cursor + 1} of {fmt.exact(len(self.rows))}{more} ", "dim")]
 
     def nothing(self) -> list[str]:
+        if not self.host.model.ready:
+            return ["reading…"]
         return ["nothing matches the filter", "esc clears it"] if self.total else ["no calls yet"]
 
     def _layout(self, width: int) -> tuple[int, int, int, int]:
@@ -78,7 +82,7 @@ class CallLog(LineList[CallLine]):
             line.append((fit(fmt.count_short(row.tokens) if row.tokens else fmt.NONE, 6, right=True) + " ", "dim"))
         line.append((fit(row.status, 9) + " ", row.style))
         if row.badges:
-            loud = "raw!" in row.badges or "would lock" in row.badges
+            loud = not _LOUD.isdisjoint(row.badges)
             line.append((" ".join(row.badges) + " ", "caution" if loud else "dim"))
         line.append((row.detail, "dim"))
         return line

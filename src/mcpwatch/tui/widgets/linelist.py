@@ -113,6 +113,12 @@ class LineList(Lines, Generic[Row], can_focus=True):
         if self.cursor != before:
             self.post_message(self.Moved(self))
 
+    def go_to(self, key: Hashable) -> None:
+        """The cursor goes to the row with this key, if it is there."""
+        at = next((i for i, row in enumerate(self.rows) if self.row_key(row) == key), None)
+        if at is not None:
+            self._go(at)
+
     def action_move(self, by: int) -> None:
         self._go(self.cursor + by)
 

@@ -49,6 +49,8 @@ class LockBanner(Lines):
             return self._frame(width, title, "", why, "", "`mcpwatch doctor` tells more · ? help")
         if model.policy.lock.locked:
             return self._locked(width, model.policy)
+        if not model.ready:
+            return [[(" … ", "dim"), ("reading the state file", "dim")]]
         return [self._unlocked(width, model.policy)]
 
     def _locked(self, width: int, policy: Policy) -> list[Line]:
@@ -86,6 +88,8 @@ class LockBanner(Lines):
             would = f", would have locked {times}" if model.would_lock else ""
             line += [("OBSERVING", "bold"), (f": limits are off{would}", "fg")]
             line.append((" · A arms", "dim"))
+        if policy.strict:
+            line.append((" · STRICT", "bold"))
         if not policy.has_password:
             line.append((" · no password set, P sets one", "caution" if policy.armed else "dim"))
         exempt = len(policy.exempt)

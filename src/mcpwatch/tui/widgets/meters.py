@@ -27,6 +27,8 @@ class Meters(Lines):
         name: Span = (f" {_NAMES[dimension]:<7}", "bold")
         if lost:
             return [name, ("unknown: the state cannot be read", "dim")]
+        if not self.host.model.ready:
+            return [name, ("reading…", "dim")]
         if not mine:
             return [name, ("no limit", "dim")]
         usage = max(mine, key=lambda u: (u.percent, u.limit.scope == "*/*"))

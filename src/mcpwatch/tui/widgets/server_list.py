@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mcpwatch.tui.cells import Line, Span, fit
 from mcpwatch.tui.levels import MARKS
-from mcpwatch.tui.model import ServerLine
+from mcpwatch.tui.rows import ServerLine
+from mcpwatch.tui.scan_text import done
 from mcpwatch.tui.widgets.linelist import LineList
 
 
@@ -26,6 +27,8 @@ class ServerList(LineList[ServerLine]):
         mark = MARKS[row.level]
         # The first part of "claude-code" says enough in so narrow a column.
         client = row.client.split("-")[0] if row.live else "ended"
+        if row.scan is not None and row.scan.pending and self.host.model.scan.state == "running":
+            client = f"{done(row.scan)}/{row.scan.total}"
         names = width - 8
         name = min(max(len(row.name), 10), names)
         rest = names - name - 1

@@ -6,7 +6,7 @@ from mcpwatch.store.levels import DANGER
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, Span, fit
 from mcpwatch.tui.levels import MARKS
-from mcpwatch.tui.model import ToolLine
+from mcpwatch.tui.rows import ToolLine
 from mcpwatch.tui.widgets.linelist import LineList
 
 # name, cells, right-aligned, least inner width at which it is shown
@@ -14,12 +14,15 @@ _COLUMNS = (
     ("FLAG", 5, False, 66),
     ("CALLS", 5, True, 0),
     ("TOKENS", 6, True, 80),
-    ("P95", 5, True, 80),
-    ("LAST", 5, True, 0),
-    ("STATE", 8, False, 0),
+    ("P95", 5, True, 100),
+    ("LAST", 4, True, 0),
+    ("STATE", 11, False, 0),
 )
-_LEVEL = 12  # gutter, mark, space, word
-_STATE_STYLE = {"BLOCKED": "danger", **dict.fromkeys(("HELD", "changed", "error", "refused"), "caution")}
+_LEVEL = 14  # gutter, mark, space, word, score
+_STATE_STYLE = {
+    **dict.fromkeys(("BLOCKED", "QUARANTINED"), "danger"),
+    **dict.fromkeys(("LOCKED", "changed", "error", "refused", "unlisted", "gone"), "caution"),
+}
 
 
 class ToolTable(LineList[ToolLine]):
@@ -29,8 +32,8 @@ class ToolTable(LineList[ToolLine]):
     paused = False
     filter_text = ""
 
-    def row_key(self, row: ToolLine) -> tuple[str, str, str]:
-        return row.key
+    def row_key(self, row: ToolLine) -> tuple[object, ...]:
+        return row.key, row.fingerprint
 
     def titles(self) -> tuple[list[Span], list[Span]]:
         left: list[Span] = [(" 2 Tools ", "title")]
@@ -53,13 +56,15 @@ class ToolTable(LineList[ToolLine]):
         return [*spans, (" ", "dim")] if spans else []
 
     def nothing(self) -> list[str]:
+        if not self.host.model.ready:
+            return ["reading…"]
         if self.total:
             return ["nothing matches the filter", "esc clears it"]
         return ["no tool definitions yet", "they appear when a client lists a server's tools"]
 
     def _layout(self, width: int) -> tuple[int, int, list[tuple[str, int, bool, int]]]:
         """Cells for the server, cells for the tool, and the columns shown. A server of 0 cells: merged names."""
-        columns = [c for c in _COLUMNS if width >= c[3]]
+        columns = [c for c in _COLUMNS if width >= c[3] or c[0].lower() == self.sort]
         left = width - _LEVEL - 1 - sum(c[1] + 1 for c in columns)
         if width < 80:
             return 0, min(left - 1, 60), columns
@@ -76,9 +81,10 @@ class ToolTable(LineList[ToolLine]):
         server, tool, columns = self._layout(width)
         mark = MARKS[row.level]
         word = f"{mark.level.mark} {mark.word}"
+        score = "" if row.score is None else f"{row.score:.0f}"
         line: Line = [(mark.gutter, mark.style), (word, "chip-danger" if mark.level is DANGER else mark.style)]
-        line.append((" " * (_LEVEL - 1 - len(word) + 1), "fg"))
-        name = row.name if row.kind == "tool" else f"{row.kind} {row.name}"
+        line.append((f"{score:>{_LEVEL - 1 - len(word)}} ", mark.style))
+        name = row.title
         if server:
             line += [(fit(row.server, server) + " ", "dim"), (fit(name, tool) + " ", "fg")]
         else:

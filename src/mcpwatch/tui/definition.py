@@ -1,0 +1,248 @@
+"""A definition as a person reads it: its text with the evidence marked, and what its verdicts found. No Textual.
+
+What comes in is raw: a server's JSON and what rules or a model wrote about it. What goes out is safe to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from mcpwatch.store.levels import level_of, severity_of, valid_score
+from mcpwatch.store.records import Verdict
+from mcpwatch.tui.cells import Line, Span, wrap_spans
+from mcpwatch.tui.safe_text import safe_text
+
+MOST_TEXT = 50_000  # characters of one text that are drawn
+CONTEXT = 160  # characters shown before and after a quotation
+_MOST_STRINGS = 5000
+PRODUCERS = {"local": "rules", "remote": "LLM"}
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One finding of one verdict, as it came: none of its strings is safe to draw."""
+
+    producer: str  # rules | LLM
+    rule: str
+    tier: str
+    category: str
+    score: float
+    severity: str
+    detail: str
+    path: str
+    evidence: str
+    decoded: str
+
+
+def findings_of(verdict: Verdict) -> list[Found]:
+    """What a verdict found. One of caution or danger always has something, even where its notes cannot be read."""
+    who = PRODUCERS.get(verdict.producer, verdict.producer)
+    try:
+        entries = msgspec.json.decode(verdict.findings)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        entries = []
+    found = [
+        _found(who, entry) for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, dict)
+    ]
+    score = valid_score(verdict.score)
+    if not found and score is not None and level_of(score).verdict == "deny":
+        found = [Found(who, f"{who}.score", "", "", score, severity_of(score), verdict.reason, "", "", "")]
+    return found
+
+
+def _found(who: str, entry: dict[Any, Any]) -> Found:
+    def text(key: str) -> str:
+        value = entry.get(key)
+        return value if isinstance(value, str) else ""
+
+    score = valid_score(entry.get("score")) or 0.0
+    return Found(
+        producer=who,
+        rule=text("rule") or "unnamed",
+        tier=text("tier"),
+        category=text("category"),
+        score=score,
+        severity=severity_of(score),
+        detail=text("detail"),
+        path=text("path"),
+        evidence=text("evidence"),
+        decoded=text("decoded"),
+    )
+
+
+# --- the text, and where in it the evidence is ---
+
+
+def parse(text: str) -> Any:
+    """The definition, or its text where that is no whole JSON (a text over the cap is kept cut)."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return text
+
+
+def at(value: Any, path: str) -> Any:
+    """What stands at a JSON pointer (RFC 6901), or None."""
+    for part in path.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string of a definition."""
+    stack, seen = [value], 0
+    while stack and seen < _MOST_STRINGS:
+        item = stack.pop()
+        seen += 1
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def quotation(value: Any, found: Found) -> tuple[str, str, str]:
+    """(before, the evidence, after) as it stands in the definition `value`; raw."""
+    evidence = found.evidence
+    if not evidence:
+        return "", "", ""
+    here = at(value, found.path) if found.path else None
+    for text in (*([here] if isinstance(here, str) else []), *strings(value)):
+        start = text.find(evidence)
+        if start >= 0:
+            return _around(text, start, start + len(evidence))
+    return "", evidence, ""
+
+
+def _around(text: str, start: int, end: int) -> tuple[str, str, str]:
+    """The lines the span stands in, cut where they are long."""
+    first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    last = len(text) if last < 0 else last
+    before, after = text[max(first, start - CONTEXT) : start], text[end : min(last, end + CONTEXT)]
+    return (
+        ("…" if start - first > CONTEXT else "") + before,
+        text[start:end],
+        after + ("…" if last - end > CONTEXT else ""),
+    )
+
+
+def marked(text: str, evidences: Iterable[str], *, plain: str = "fg", ascii: bool = False) -> list[Span]:
+    """`text` with every piece of evidence in it marked; safe to draw."""
+    text = text[:MOST_TEXT] + ("…" if len(text) > MOST_TEXT else "")
+    spans: list[Span] = []
+    last = 0
+    for start, end in _spans(text, evidences):
+        spans.append((_safe(text[last:start], ascii), plain))
+        spans.append((_safe(text[start:end], ascii), "evidence"))
+        last = end
+    spans.append((_safe(text[last:], ascii), plain))
+    return [span for span in spans if span[0]]
+
+
+def _safe(text: str, ascii: bool) -> str:
+    return safe_text(text, limit=MOST_TEXT + 1, lines="keep", ascii=ascii)
+
+
+def _spans(text: str, evidences: Iterable[str]) -> list[tuple[int, int]]:
+    """Where the evidence stands, without overlaps."""
+    found = sorted((start, start + len(e)) for e in set(evidences) if e and (start := text.find(e)) >= 0)
+    merged: list[tuple[int, int]] = []
+    for start, end in found:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+# --- as lines ---
+
+
+def indented(spans: Sequence[Span], width: int, indent: str = "  ", edge: Span | None = None) -> list[Line]:
+    first: Line = [(indent, "fg"), *([edge] if edge else [])]
+    taken = len(indent) + (len(edge[0]) if edge else 0)
+    return [[*first, *line] for line in wrap_spans(spans, max(20, width - taken))]
+
+
+def finding_lines(value: Any, found: Found, width: int, *, ascii: bool = False) -> list[Line]:
+    """One finding: who says what, then the quotation in its context."""
+
+    def word(text: str, limit: int = 60) -> str:
+        return safe_text(text, limit=limit, lines="show", ascii=ascii)
+
+    style = {"high": "danger", "medium": "caution"}.get(found.severity, "fg")
+    head: Line = [
+        (f"  {found.severity.upper():<7}", style),
+        (f"{found.score:>3.0f}  ", style),
+        (word(found.rule), "bold"),
+        (f"  {found.producer}", "dim"),
+    ]
+    about = " · ".join(word(part) for part in (found.tier, found.category) if part)
+    if about:
+        head.append((f" · {about}", "dim"))
+    detail = safe_text(found.detail, limit=600, ascii=ascii)
+    lines: list[Line] = [head, *(indented([(detail, "fg")], width, "    ") if detail else [])]
+    before, evidence, after = quotation(value, found)
+    if evidence:
+        where = f"at {word(found.path, 200)}" if found.path else "in the definition"
+        lines.append([(f"    {where}:", "dim")])
+        spans: list[Span] = [
+            (_safe(before, ascii), "dim"),
+            (_safe(evidence, ascii), "evidence"),
+            (_safe(after, ascii), "dim"),
+        ]
+        lines += indented(spans, width, "    ", ("│ ", "dim"))
+    if found.decoded:
+        lines.append([("    which reads:", "dim")])
+        lines += indented(
+            [(safe_text(found.decoded, limit=600, ascii=ascii), "evidence")], width, "    ", ("│ ", "dim")
+        )
+    return lines
+
+
+_SCHEMAS = (("inputSchema", "Input schema"), ("outputSchema", "Output schema"))
+_TEXTS = ("description", "instructions")
+
+
+def definition_lines(value: Any, findings: Sequence[Found], width: int, *, ascii: bool = False) -> list[Line]:
+    """The whole definition: its prose first, then its schemas, then whatever else it holds."""
+    evidences = [found.evidence for found in findings]
+    if not isinstance(value, dict):
+        text = value if isinstance(value, str) else _json(value)
+        return [heading("Text"), *indented(marked(text, evidences, ascii=ascii), width)]
+    lines: list[Line] = []
+    for key in _TEXTS:
+        if isinstance(value.get(key), str):
+            lines += [[], heading(key.capitalize()), *indented(marked(value[key], evidences, ascii=ascii), width)]
+    shown = {key for key in _TEXTS if isinstance(value.get(key), str)}
+    for key, title in _SCHEMAS:
+        if key in value:
+            lines += [[], heading(title), *_tree(value[key], evidences, width, ascii)]
+            shown.add(key)
+    rest = {key: item for key, item in value.items() if key not in shown}
+    if rest:
+        lines += [[], heading("The rest of it"), *_tree(rest, evidences, width, ascii)]
+    return lines
+
+
+def heading(text: str) -> Line:
+    return [(text, "accent")]
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _tree(value: Any, evidences: Sequence[str], width: int, ascii: bool) -> list[Line]:
+    # Evidence is looked for as JSON writes it.
+    written = [msgspec.json.encode(text).decode()[1:-1] for text in evidences]
+    return indented(marked(_json(value), written, ascii=ascii), width)
