@@ -355,7 +355,7 @@ class Gate:
                     self._ledger.close()
                 self._ledger = Ledger.open(self._state)
                 owed = self._breaker
-                self._breaker = Breaker(self._server, self._ledger, self._measure.measure)
+                self._breaker = Breaker(self._server, self._ledger, self._measured)
                 self._breaker.policy()
                 if owed is not None:
                     self._breaker.inherit(owed)
@@ -374,10 +374,14 @@ class Gate:
 
     # -- measuring -------------------------------------------------------------------------------------
 
-    def _measured_for_record(self, call: Call) -> None:
-        """In the recorder's thread. A flood of an observed tool is measured by rate, and not refined."""
+    def _measured(self, call: Call) -> None:
+        """A flood of observed calls is measured by rate."""
         rated = self._recorder.flooded and not (self._breaker is not None and self._breaker.armed)
         self._measure.measure(call, rated=rated)
+
+    def _measured_for_record(self, call: Call) -> None:
+        """In the recorder's thread, where there is time for exact counts unless calls come in a flood."""
+        self._measured(call)
         if not self._recorder.flooded:
             self._measure.refine(call)
 

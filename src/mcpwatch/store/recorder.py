@@ -24,8 +24,8 @@ from mcpwatch.store.retention import EVERY_NS, Retention
 from mcpwatch.store.transaction import Transaction
 
 GATHER_S = 0.01  # a batch waits this long for company
-QUEUE_MOST = 32_768  # begins and ends waiting to be written; beyond it a relay waits for the disk
-BYTES_MOST = 8 << 20  # likewise, of their bodies
+QUEUE_MOST = 16_384  # begins and ends waiting to be written; beyond it a relay waits for the disk
+BYTES_MOST = 6 << 20  # likewise, of their bodies
 FLOOD = 4096  # with more than this waiting, bodies are no longer quoted: figures before previews
 RETRY_S = 1.0  # between tries while the state file cannot be written
 CHUNK = 64  # rows to an INSERT
@@ -180,7 +180,7 @@ class Recorder:
         try:
             ledger = self._open()
             while True:
-                self.flooded = len(self._queue) > FLOOD
+                self.flooded = len(self._queue) > FLOOD or self._waiting_bytes > BYTES_MOST // 2
                 while len(self._unwritten) < BATCH and self._queue:
                     call, done = self._queue.popleft()
                     if done:
@@ -245,7 +245,8 @@ class Recorder:
                 work(tx)
             self._write_warnings(tx)
             ledger.clock.mark(db)
-            sessions = [(call.session or self._own).write(tx, ledger) for call in batch]
+            own = self._own.write(tx, ledger) if any(call.session is None for call in batch) else 0
+            sessions = [own if call.session is None else call.session.write(tx, ledger) for call in batch]
             self._write_sessions(tx, ledger)
             if not batch:
                 return
