@@ -30,7 +30,7 @@ STATE_KEY = b"a fixed key of a test server, long enough"
 server = MCPServer(
     "conformance",
     version="1.0",
-    log_level="ERROR",
+    log_level="CRITICAL",
     request_state_security=RequestStateSecurity(keys=[STATE_KEY]),
 )
 

@@ -15,6 +15,7 @@ USAGE_ERROR = 2
 
 HELP = """\
 Usage: mcpwatch run [--name NAME] [--] COMMAND [ARG ...]
+       mcpwatch run [--name NAME] --url URL [--header 'NAME: VALUE' ...]
 
   Guard one MCP server: start COMMAND and stand between it and the AI client that started this.
 
@@ -23,6 +24,9 @@ Usage: mcpwatch run [--name NAME] [--] COMMAND [ARG ...]
 
 Options:
   --name NAME  What to call the server, as in the pattern NAME/tool. Default: made from COMMAND.
+  --url URL    Reach the server over HTTP, for a client that can only start commands.
+  --header 'NAME: VALUE'
+               Send this header with every request to URL; ${VARIABLE} is replaced from the environment.
   -h, --help   Show this and exit.
 
 Exit codes: the server's own; 128 + n when signal n ended it; 127 when COMMAND is not found, 126 when it cannot be
@@ -52,6 +56,10 @@ SWITCH_S = 0.0001
 
 def main(argv: Sequence[str]) -> int:
     """Run the guard with the arguments that follow `run`. Returns the exit code."""
+    if _is_bridge(argv):
+        from mcpwatch.cli.bridge import main as bridge  # aiohttp and asyncio
+
+        return bridge(argv)
     try:
         parsed = parse(argv)
         if parsed is None:
@@ -66,6 +74,16 @@ def main(argv: Sequence[str]) -> int:
         complain(str(error))
         return error.code
     return _guard(name, command, child)
+
+
+def _is_bridge(argv: Sequence[str]) -> bool:
+    """Whether `--url` is among our own options."""
+    for i, word in enumerate(argv):
+        if word == "--url" or word.startswith("--url="):
+            return True
+        if word == "--" or not (word.startswith("--") or (i and argv[i - 1] in ("--name", "--header"))):
+            return False
+    return False
 
 
 def _guard(name: str, command: Sequence[str], child: Child) -> int:

@@ -7,7 +7,6 @@ task that makes an answer is cancelled when its client leaves, or when a lock ta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 import aiohttp
@@ -17,12 +16,12 @@ from yarl import URL
 
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
-from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser, id_key
+from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser
 from mcpwatch.protocol.session import LISTS
 from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
 from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disagreement, to_client, to_server
 from mcpwatch.relay.http_relay import HttpServer
-from mcpwatch.relay.http_session import HttpSession, Looked, Stream
+from mcpwatch.relay.http_session import HttpSession, Looked, Stream, answers
 from mcpwatch.relay.http_upstream import Unreachable, ask, same_origin
 from mcpwatch.store.records import Outcome
 
@@ -122,7 +121,8 @@ class Flow:
         if not data.strip() or not (asked or b'"jsonrpc"' in data):
             return web.Response(body=data, status=status, headers=headers)
         if status >= 400 and not _is_result(data):
-            await self._server.look(session, _only(session, asked, data), data)
+            if answers(data, asked):
+                await self._server.look(session, session.from_server, data)
             return web.Response(body=data, status=status, headers=headers)
         slow = any(question.method in LISTS for question in asked)
         looked = await self._server.look(session, session.from_server, data, slow=slow)
@@ -413,20 +413,6 @@ def _is_result(data: bytes) -> bool:
     except Malformed as bad:
         return bad.json
     return bool(len(m.result)) or m.method is not None
-
-
-def _only(session: HttpSession, asked: list[Question], data: bytes) -> Callable[[bytes], bytes | None]:
-    """Record the error in this body as the answer, if it is the answer to what was asked."""
-
-    def look(line: bytes) -> bytes | None:
-        try:
-            m = Parser().message(data)
-            key = id_key(m.id) if len(m.id) else b""
-        except Malformed:
-            return None
-        return session.from_server(line) if any(question.key == key for question in asked) else None
-
-    return look
 
 
 def _id_of(stream: Stream) -> bytes:

@@ -24,7 +24,7 @@ _ONE_CONNECTION: Final = frozenset(
 ) | {"transfer-encoding", "upgrade", "content-length", "expect"}
 _NOT_SENT: Final = _ONE_CONNECTION | {"host", "accept-encoding", OUR_TOKEN.lower()}
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SENTINEL: Final = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
+SENTINEL: Final = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 
 
 class Unset(Exception):
@@ -74,7 +74,7 @@ def expanded(headers: Mapping[str, str]) -> dict[str, str]:
 
 def decoded(value: str) -> str | None:
     """A header value as MCP spells it (2026-07-28): as it is, or in base64 within `=?base64?…?=`. None: neither."""
-    match = _SENTINEL.fullmatch(value)
+    match = SENTINEL.fullmatch(value)
     if match is None:
         return value
     try:

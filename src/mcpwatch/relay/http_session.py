@@ -269,6 +269,16 @@ class Strangers:
         session.end()
 
 
+def answers(data: bytes, asked: list[Question]) -> bool:
+    """Whether this is a frame with an answer to one of these questions."""
+    try:
+        m = Parser().message(data)
+        key = id_key(m.id) if m.method is None and len(m.id) else b""
+    except Malformed:
+        return False
+    return any(question.key == key for question in asked)
+
+
 def _asks(data: bytes) -> bytes | None:
     try:
         m = Parser().message(data)

@@ -1,0 +1,434 @@
+"""A stdio client and an HTTP server: `mcpwatch run --name NAME --url URL`, for clients that can only start commands.
+
+Lines in, requests out, in whichever era the client speaks; the same session and gate as every relay. What HTTP says
+beside the frames (session ids, versions, resumption, routing headers) is said here in the client's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from mcpwatch.guard.gate import Gate
+from mcpwatch.guard.refusal import Refusal
+from mcpwatch.protocol import replies
+from mcpwatch.protocol.events import Question
+from mcpwatch.protocol.message import Malformed, Parser
+from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line
+from mcpwatch.relay.exchange import MODERN
+from mcpwatch.relay.framing import Frames, Oversize
+from mcpwatch.relay.http_events import Events, TooLarge
+from mcpwatch.relay.http_headers import LAST_EVENT, SESSION, VERSION
+from mcpwatch.relay.http_session import HttpSession, Looked, answers
+from mcpwatch.relay.http_upstream import Unreachable, ask, pool, same_origin
+from mcpwatch.relay.stdio import Closed, Writer, frame_limit
+from mcpwatch.store.records import Outcome
+
+READ: Final = 1 << 16
+LAST_S: Final = 5.0  # for the answers still to come when the client sends no more
+GOODBYE_S: Final = 2.0  # for ending the session
+RESUMES: Final = 5  # tries to take up a broken stream, each of them after a break of
+RETRY_S: Final = 1.0  # unless the server says otherwise
+UNREACHABLE: Final = -32012
+_NOT_HERE: Final = (400, 404, 405)  # of a server that speaks HTTP+SSE (2024-11-05) only
+_SAYS_VERSION: Final = re.compile(rb'"io\.modelcontextprotocol/protocolVersion"\s*:\s*"([^"\\]{1,40})"')
+
+
+class Conversation(HttpSession):
+    """The session, and the questions the client gave up."""
+
+    def __init__(self, gate: Any) -> None:
+        super().__init__(gate)
+        self.given_up: list[Question] = []
+
+    def _cancelled(self, question: Question) -> None:
+        super()._cancelled(question)
+        self.given_up.append(question)
+
+
+class Bridge:
+    """One client on stdin and stdout."""
+
+    def __init__(self, url: URL, headers: Mapping[str, str]) -> None:
+        self._url = url
+        self._own = headers
+        self._out = Writer(1)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-stdout")
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-looks")
+        self._tools = ToolHeaders()
+        self._word: str | None = None  # of the session
+        self._endpoint: asyncio.Future[URL] | None = None  # of an HTTP+SSE server
+        self._asking: dict[bytes, asyncio.Task[None]] = {}  # id of a question → who waits for its answer
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._streams: set[asyncio.Task[Any]] = set()  # that never end by themselves
+
+    # -- life --------------------------------------------------------------------------------------------
+
+    def run(self, make_gate: Callable[..., Gate]) -> int:
+        """Relay until the client leaves or a signal comes. Returns the exit code."""
+        return asyncio.run(self._run(make_gate))
+
+    async def _run(self, make_gate: Callable[..., Gate]) -> int:
+        self._loop = loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = loop.create_future()
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            if (number := getattr(signal, name, None)) is not None:
+                loop.add_signal_handler(number, self._end, 128 + number)
+        self._gate = gate = make_gate(
+            on_lock=self._from_thread(self._on_lock), on_visible=self._from_thread(self._on_visible)
+        )
+        self._session = Conversation(gate)
+        self._http = pool()
+        threading.Thread(target=self._read, name="mcpwatch-stdin", daemon=True).start()
+        code = await self._ended
+        if code == 0 and self._asking:
+            await asyncio.wait(list(self._asking.values()), timeout=LAST_S)
+        for task in [*self._tasks, *self._streams]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._streams, return_exceptions=True)
+        self._session.close()
+        await self._goodbye()
+        await self._http.close()
+        await asyncio.to_thread(gate.close, code)
+        self._writing.shutdown(wait=False)
+        return code
+
+    def _end(self, code: int) -> None:
+        if not self._ended.done():
+            self._ended.set_result(code)
+
+    async def _goodbye(self) -> None:
+        if self._word is None:
+            return
+        with contextlib.suppress(Unreachable, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                (await ask(self._http, "DELETE", self._url, self._headers({}))).close()
+
+    # -- the client's side -------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """In a thread: frames from stdin, one block at a time."""
+        frames = Frames(frame_limit, self._oversize)
+        while True:
+            try:
+                chunk = os.read(0, READ)
+            except OSError:
+                chunk = b""
+            block = frames.feed(chunk) if chunk else frames.rest()
+            try:
+                if block:
+                    asyncio.run_coroutine_threadsafe(self._block(block), self._loop).result()
+                if not chunk:
+                    self._loop.call_soon_threadsafe(self._end, 0)
+            except RuntimeError:
+                return  # the loop has ended
+            if not chunk:
+                return
+
+    def _oversize(self, skipped: Oversize) -> None:
+        def refuse(_: bytes) -> None:
+            self._session.oversize(skipped.head, skipped.tail, skipped.size, skipped.limit, from_server=False)
+
+        async def told() -> None:
+            await self._say((await self._look(refuse, b"")).said)
+
+        asyncio.run_coroutine_threadsafe(told(), self._loop).result()
+
+    async def _block(self, block: bytes) -> None:
+        for line in block.split(b"\n"):
+            if line.strip():
+                await self._line(line)
+
+    async def _line(self, line: bytes) -> None:
+        looked = await self._look(self._session.from_client, line)
+        await self._say(looked.said)
+        given_up, self._session.given_up = self._session.given_up, []
+        for question in given_up:
+            self._stop_asking(question)
+        modern = self._session.modern
+        if looked.line is None or (given_up and modern):
+            return
+        if not looked.asked:
+            with contextlib.suppress(Unreachable):
+                await self._send(looked.line, {})
+            return
+        extra = self._extra(looked)
+        task = self._spawn(self._ask(looked.line, looked.asked, extra))
+        for question in looked.asked:
+            self._asking[question.key] = task
+            task.add_done_callback(functools.partial(self._asked, question.key))
+
+    def _extra(self, looked: Looked) -> dict[str, str]:
+        """Headers beside this request."""
+        version = _SAYS_VERSION.search(looked.line or b"")
+        if version is None or version.group(1).decode("utf-8", "replace") < MODERN:
+            return {}
+        question = looked.asked[0]
+        said = version.group(1).decode("utf-8", "replace")
+        return self._tools.of(said, question.method, question.name, bytes(question.arguments))
+
+    def _asked(self, key: bytes, task: asyncio.Task[None]) -> None:
+        if self._asking.get(key) is task:
+            del self._asking[key]
+
+    def _stop_asking(self, question: Question) -> None:
+        """Close the stream an answer is expected on; that cancels the request where there is no session."""
+        task = self._asking.pop(question.key, None)
+        if task is not None:
+            task.cancel()
+
+    async def _write(self, frame: bytes) -> None:
+        try:
+            await self._loop.run_in_executor(self._writing, self._out.write, frame)
+        except Closed:
+            self._end(0)
+
+    async def _say(self, said: list[tuple[Question | None, bytes]]) -> None:
+        for _, frame in said:
+            await self._write(frame)
+
+    # -- the server's side -------------------------------------------------------------------------------
+
+    def _headers(self, extra: Mapping[str, str], accept: str = "application/json, text/event-stream") -> Any:
+        headers = CIMultiDict(self._own)
+        headers.update({"Accept": accept, "Content-Type": "application/json", "Accept-Encoding": "identity"})
+        if self._word is not None:
+            headers[SESSION] = self._word
+        protocol = self._session.session.identity.protocol
+        if protocol and not extra:
+            headers[VERSION] = protocol
+        headers.update(extra)
+        return headers
+
+    async def _send(self, line: bytes, extra: Mapping[str, str]) -> aiohttp.ClientResponse:
+        url = await self._endpoint if self._endpoint is not None else self._url
+        return await ask(self._http, "POST", url, self._headers(extra), line.strip())
+
+    async def _ask(self, line: bytes, asked: list[Question], extra: Mapping[str, str]) -> None:
+        """POST a request and bring its answer."""
+        hello = asked[0].method == "initialize"
+        try:
+            response = await self._send(line, extra)
+            try:
+                if hello and response.status in _NOT_HERE and await self._over_sse():
+                    response.close()
+                    response = await self._send(line, extra)
+                if hello and response.status < 300:
+                    self._word = response.headers.get(SESSION)
+                await self._answer(response, asked)
+            finally:
+                response.close()
+        except (Unreachable, TooLarge) as error:
+            await self._fail(asked, str(error))
+            return
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            await self._fail(asked, f"the server broke off: {error or type(error).__name__}")
+            return
+        if hello and not any(map(self._session.is_open, asked)) and self._word is not None:
+            self._stream(self._listen())
+
+    async def _answer(self, response: aiohttp.ClientResponse, asked: list[Question]) -> None:
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if response.status < 300 and kind == "text/event-stream":
+            mark, retry_s = await self._events(response)
+            for _ in range(RESUMES):
+                if mark is None or self._session.modern or not any(map(self._session.is_open, asked)):
+                    break
+                await asyncio.sleep(retry_s)
+                resumed = await ask(
+                    self._http, "GET", self._url, self._headers({LAST_EVENT: mark}, "text/event-stream")
+                )
+                try:
+                    if resumed.status >= 300:
+                        break
+                    newer, retry_s = await self._events(resumed, resumed=True)
+                    mark = newer or mark
+                finally:
+                    resumed.close()
+            await self._fail(asked, "the server ended the stream without an answer")
+            return
+        body = await self._body(response)
+        if self._endpoint is not None and response.status < 300:
+            return  # the answer comes on the stream
+        if response.status < 300 or answers(body, asked):
+            await self._frame(body)
+        await self._fail(asked, f"HTTP status {response.status}", response.status, body)
+
+    async def _events(self, response: aiohttp.ClientResponse, *, resumed: bool = False) -> tuple[str | None, float]:
+        """Pass on what a stream brings. Returns the id to resume it after, and when."""
+        mark: str | None = None
+        retry_s = RETRY_S
+        events = Events(frame_limit())
+        with contextlib.suppress(aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, TimeoutError):
+            async for chunk in response.content.iter_any():
+                for event in events.feed(chunk):
+                    if event.id is not None:
+                        mark = event.id.decode("utf-8", "replace")
+                    if (retry := re.search(rb"(?m)^retry: ?(\d{1,6})\r?$", event.raw[:200])) is not None:
+                        retry_s = int(retry.group(1)) / 1000
+                    if event.kind == b"endpoint":
+                        self._met(event.data or b"")
+                    elif event.smuggled:
+                        self._gate.violation("a frame behind a line separator", event.data or b"", from_server=True)
+                    elif event.data and event.is_message:
+                        if resumed and self._session.repeated(event.data) is not None:
+                            continue  # the client has it
+                        passed = await self._frame(event.data)
+                        if event.id is not None:
+                            self._session.may_repeat(event.data, passed.answered)
+        return mark, retry_s
+
+    async def _frame(self, data: bytes) -> Looked:
+        """One frame of the server's to the client."""
+        looked = await self._look(self._session.from_server, data)
+        for question in looked.answered:
+            if question.method == "tools/list" and looked.line is not None and self._session.modern:
+                self._tools.listed(_result_of(data))
+        if looked.line is not None:
+            await self._write(one_line(looked.line))
+        await self._say(looked.said)
+        self._tell(looked.told)
+        return looked
+
+    async def _fail(self, asked: list[Question], note: str, status: int = 0, body: bytes = b"") -> None:
+        """What is still open gets an error: with the server's own words where it had some."""
+        for question in asked:
+            code, message = error_in(body) or (UNREACHABLE, f"mcpwatch: {note}")
+            if self._session.fail(question, Outcome.ERROR, note, f"http {status}" if status else ""):
+                await self._write(replies.error(question.id, code, message))
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        parts = []
+        size = 0
+        async for chunk in response.content.iter_any():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > frame_limit():
+                raise TooLarge(f"an answer of more than {frame_limit():,} bytes")
+        return b"".join(parts)
+
+    async def _listen(self) -> None:
+        """The stream on which the server speaks by itself, for as long as the session lasts."""
+        mark: str | None = None
+        while True:
+            extra = {LAST_EVENT: mark} if mark is not None else {}
+            retry_s = RETRY_S
+            with contextlib.suppress(Unreachable, aiohttp.ClientError, TooLarge):
+                headers = self._headers({}, "text/event-stream")
+                headers.update(extra)
+                response = await ask(self._http, "GET", self._url, headers)
+                try:
+                    if response.status >= 300:
+                        return
+                    newer, retry_s = await self._events(response, resumed=mark is not None)
+                    mark = newer or mark
+                finally:
+                    response.close()
+            await asyncio.sleep(max(retry_s, 0.05))
+
+    async def _over_sse(self) -> bool:
+        """Whether the server speaks HTTP+SSE; its stream is open then."""
+        try:
+            response = await ask(self._http, "GET", self._url, self._headers({}, "text/event-stream"))
+        except Unreachable:
+            return False
+        if response.status >= 300 or "event-stream" not in response.headers.get("Content-Type", ""):
+            response.close()
+            return False
+        self._endpoint = self._loop.create_future()
+        self._stream(self._over_stream(response))
+        return True
+
+    async def _over_stream(self, response: aiohttp.ClientResponse) -> None:
+        try:
+            await self._events(response)
+        finally:
+            response.close()
+            if self._endpoint is not None and not self._endpoint.done():
+                self._endpoint.set_exception(Unreachable("the server named no endpoint"))
+        await self._fail(list(self._session.session.asked_by_client.values()), "the server ended its stream")
+        self._end(1)
+
+    def _met(self, data: bytes) -> None:
+        if self._endpoint is None or self._endpoint.done():
+            return
+        url = self._url.join(URL(data.decode("utf-8", "replace").strip()))
+        if same_origin(self._url, url):
+            self._endpoint.set_result(url)
+        else:
+            self._endpoint.set_exception(Unreachable("the server names an endpoint on another server"))
+
+    # -- small parts -------------------------------------------------------------------------------------
+
+    async def _look(self, way: Callable[[bytes], bytes | None], data: bytes) -> Looked:
+        async with self._session.turn:
+            if self._gate.waits() or len(data) > 1 << 18:
+                line = await asyncio.shield(self._loop.run_in_executor(self._looking, way, data))
+            else:
+                line = way(data)
+            return self._session.take(line)
+
+    def _tell(self, frames: list[bytes]) -> None:
+        if not self._session.modern:
+            for frame in frames:
+                self._spawn(self._told(frame))
+
+    async def _told(self, frame: bytes) -> None:
+        with contextlib.suppress(Unreachable, TimeoutError):
+            async with asyncio.timeout(10):
+                (await self._send(frame, {})).close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _stream(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._streams.add(task)
+        task.add_done_callback(self._streams.discard)
+
+    def _from_thread(self, work: Callable[[Any], None]) -> Callable[[Any], None]:
+        def called(argument: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(work, argument)
+
+        return called
+
+    def _on_lock(self, refusal: Refusal) -> None:
+        self._spawn(self._locked(refusal))
+
+    async def _locked(self, refusal: Refusal) -> None:
+        async with self._session.turn:
+            self._session.on_lock(refusal)
+            looked = self._session.take(None)
+        for question, frame in looked.said:
+            if question is not None:
+                self._stop_asking(question)
+            await self._write(frame)
+        self._tell(looked.told)
+
+    def _on_visible(self, kinds: set[str]) -> None:
+        self._session.on_visible(kinds)
+        said = self._session.take(None).said
+        self._spawn(self._say(said))
+
+
+def _result_of(frame: bytes) -> bytes:
+    try:
+        return bytes(Parser().message(frame).result)
+    except Malformed:
+        return b""
