@@ -10,7 +10,7 @@ import msgspec
 from mcpwatch.cli import exits
 
 
-@click.command("serve")
+@click.command("serve", epilog="Example: mcpwatch serve --port 7373")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on. Default 7373; 0: any that is free.")
 @click.option("--host", help="Address to listen on. Default 127.0.0.1: this machine only.")
 @click.option("--token-file", help="File with a word of 16 characters or more that every request must bring.")

@@ -62,6 +62,14 @@ class Writer:
         except OSError:
             raise Closed from None
 
+    def end(self) -> None:
+        """The reader sees the end; what is written from now on goes nowhere. The descriptor's number stays taken."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        with self.lock:
+            if self._fd >= 0:
+                os.dup2(nowhere, self._fd)
+        os.close(nowhere)
+
     def close(self, wait_s: float) -> None:
         """Close the pipe unless somebody is still writing after this long."""
         if self.lock.acquire(timeout=wait_s):
@@ -136,6 +144,7 @@ class Relay:
         skipped = functools.partial(_oversize, exchange, from_server=True)
         try:
             _pump(self._child.stdout, Frames(frame_limit, skipped), functools.partial(self._server_block, exchange))
+            self._to_client.end()  # a server may close its output and live on: the client is to see that
         except Closed:
             self._news.put((LEAVE, 0))
 
