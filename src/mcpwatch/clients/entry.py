@@ -132,10 +132,10 @@ class Entry:
 
     @property
     def inside(self) -> bool:
-        """Whether mcpwatch runs within its arguments, behind another program."""
+        """Whether mcpwatch runs within its arguments, behind another program, or as a bridge to a URL."""
         form = self.form
         texts = [] if form is None else form.texts
-        return any(wrapped(texts[i:]) for i in range(1, len(texts)))
+        return bridged(texts) or any(wrapped(texts[i:]) for i in range(1, len(texts)))
 
     def reason(self, placeholders: bool) -> str:
         """Why its command line must stay as it is, or "". `placeholders`: the client expands them in arguments."""
@@ -204,6 +204,25 @@ def _reach(node: Node, keys: tuple[str, ...], way: tuple[str, ...]) -> Iterator[
 
 def wrapped(words: Sequence[str]) -> Wrapped | None:
     """What a command line says of mcpwatch, when that is what it starts."""
+    start = _run(words)
+    if start is None:
+        return None
+    at, program = start
+    return _options(words, at, program)
+
+
+def bridged(words: Sequence[str]) -> bool:
+    """Whether a command line is `mcpwatch run` in front of a URL."""
+    start = _run(words)
+    if start is None:
+        return False
+    options = list(words[start[0] :])
+    options = options[: options.index("--")] if "--" in options else options
+    return any(word.partition("=")[0] == "--url" for word in options)
+
+
+def _run(words: Sequence[str]) -> tuple[int, str] | None:
+    """(position behind `run`, program; "" for Python's -m) of a command line that starts mcpwatch's guard."""
     if not words:
         return None
     at, program = 1, words[0]
@@ -215,9 +234,7 @@ def wrapped(words: Sequence[str]) -> Wrapped | None:
         at, program = at + 2, ""
     elif _stem(program) != "mcpwatch":
         return None
-    if at >= len(words) or words[at] != "run":
-        return None
-    return _options(words, at + 1, program)
+    return (at + 1, program) if at < len(words) and words[at] == "run" else None
 
 
 def _options(words: Sequence[str], at: int, program: str) -> Wrapped | None:

@@ -5,6 +5,7 @@ Data for the commands and the screen; nothing is changed here.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -132,16 +133,23 @@ class _Look:
         servers = tuple(self.server(entry, client.placeholders, names) for entry in document.entries)
         return ConfigFile(client, path, scope, "", servers, document)
 
+    def is_this(self, program: str) -> bool:
+        """Whether a command line's program is this mcpwatch: by its path, or by a name that the PATH leads there."""
+        if program in (self.program, ""):
+            return True
+        found = shutil.which(program) if Path(program).name == program else None
+        return found is not None and Path(found).resolve() == Path(self.program).resolve()
+
     def server(self, entry: Entry, placeholders: bool, names: dict[str, str]) -> Server:
         """What is to be said of one entry; `names` are those we gave in its file."""
         guard, detail, reason = names.get("\n".join(entry.way), ""), "", ""
         wrapped = entry.wrapped
         if wrapped is not None:
             guard, status = wrapped.name, Status.WATCHED
-            if wrapped.program not in (self.program, ""):
+            if not self.is_this(wrapped.program):
                 status, detail = Status.DRIFTED, wrapped.program
         elif entry.inside:
-            status, reason = Status.WATCHED, "mcpwatch runs behind the program it starts"
+            status, reason = Status.WATCHED, "mcpwatch is in it already"
         elif entry.form is None:
             detail = "" if entry.url is None else str(entry.url.value)
             behind = self.gateway is not None and self.gateway.origin_of(detail) is not None
