@@ -59,7 +59,7 @@ def test_on_the_screen_it_says_the_password_and_leaves_nothing_behind(machine):
     terminal.expect("demo-password")
     terminal.expect("websearch")
     terminal.type("q")
-    terminal.expect("Only this screen closes")
+    terminal.expect("The demo ends with this screen")
     terminal.type("\x11")  # ctrl+q
     assert terminal.ends() == 0
     no_trace(machine, here)

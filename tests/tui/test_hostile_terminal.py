@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from mcpwatch.store.definitions import save_verdict
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.records import Verdict
 from tui.terminal import Terminal, run_app, terminal
-from tui.traffic import calls
+from tui.traffic import POISON, calls, definition, lists
 
 # Each carries a mark (7331, PWN …) that Textual itself never sends.
 PAYLOADS = [
@@ -44,6 +48,21 @@ def hostile_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     calls(state, "plain", ["read_file"])
     for n, payload in enumerate(PAYLOADS):
         calls(state, f"{n}-{payload}" if n % 3 else "server", [payload], client=payload, text=payload * 3)
+    for text in ("Adds. ", "Adds, and more. "):
+        lists(
+            state, "server", definition("evil", f"{text}{POISON}{''.join(PAYLOADS)}", title=PAYLOADS[0]),
+            definition("other", "".join(PAYLOADS), kind="prompt"),
+        )  # fmt: skip
+    ledger = Ledger.open(state)
+    rows = ledger.tools()
+    with ledger.transaction() as tx:
+        for row in rows:
+            if row.fingerprint:
+                said = "".join(PAYLOADS)
+                finding = {"rule": said, "detail": said, "evidence": said, "decoded": said, "path": said, "score": 90}
+                verdict = Verdict(row.fingerprint, "server", "remote", said, 90.0, said, json.dumps([finding]))
+                save_verdict(tx, verdict)
+    ledger.close()
     return state
 
 
@@ -53,13 +72,18 @@ def walk(screen: Terminal) -> None:
     for keys, shown in (
         ("?", "j k scroll"), ("\x1b", "2 Tools"), ("t", "Limits"), ("\x1b", "2 Tools"), ("1", "1 Servers"),
         ("G", "1 Servers"), ("g", "1 Servers"), ("2", "2 Tools"), ("\r", "Definition"), ("\x1b", "3 Calls"),
+        ("F", "dangerous definition"), ("jj", "4 Findings"), ("\x1b", "3 Calls"), ("g", "2 Tools"),
+        ("d", "What changed"), ("G", "Change"), ("\x1b", "3 Calls"), ("\r", "Evidence"), ("G", "History"),
+        ("a", "Held now"), ("\x1b", "Definition"), ("\x1b", "3 Calls"), ("1", "1 Servers"),
+        ("Ga", "Approve what"),
+        ("\x1b", "1 Servers"), ("g", "1 Servers"), ("L", "LLM scanner"), ("\x1b", "1 Servers"), ("2", "2 Tools"),
         ("3", "3 Calls"), ("jjj\r", "Arguments"), ("G", "Result"), ("\x1b", "3 Calls"),
         ("/", "tool:read server:git"),
         ("click", "filter: click"), ("\x1b", "3 Calls"), ("\x0b", "PANIC LOCK"), ("U", "Type UNLOCK"),
         ("\x1b", "3 Calls"),
     ):  # fmt: skip
         screen.send(keys)
-        screen.read(0.3)
+        screen.read(0.15)
         screen.shows(shown)
     screen.send("2" + "j" * 20)
     screen.read(0.5)

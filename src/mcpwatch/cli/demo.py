@@ -19,9 +19,9 @@ from mcpwatch.cli.output import print_line, safe
 from mcpwatch.demo.stage import PASSWORD, Stage, prepare
 from mcpwatch.store.database import StateError
 
-CHANGE_AFTER_S = 30.0  # when the calendar server swaps a definition
+CHANGE_AFTER_S = 20.0  # when the calendar server swaps a definition
 _ENDS_WITHIN_S = 5.0
-_NOTICE = f"Demo: an agent calls three servers. Press U to unlock; the password is {PASSWORD}"
+_NOTICE = f"Demo · the password is {PASSWORD} · when a limit has locked, U unlocks"
 
 
 @click.command(
@@ -64,7 +64,7 @@ def _shown(folder: Path, **screen: Any) -> int:
 
     stage = prepare(folder, change_after_s=CHANGE_AFTER_S)
     with _agent(stage):
-        return show(state=stage.state, notice=_NOTICE, **screen)
+        return show(state=stage.state, notice=_NOTICE, demo=True, **screen)
 
 
 @contextmanager

@@ -11,7 +11,15 @@ from mcpwatch.tui.app import run_app
 from mcpwatch.tui.palette import NAMES
 
 
-def show(*, ascii: bool, mouse: bool, theme: str | None, state: Path | None = None, notice: str | None = None) -> int:
+def show(
+    *,
+    ascii: bool,
+    mouse: bool,
+    theme: str | None,
+    state: Path | None = None,
+    notice: str | None = None,
+    demo: bool = False,
+) -> int:
     """Run the screen until the user leaves it; returns the exit code. Without a notice it shows what is wrong with
     the configuration."""
     if theme is not None and theme not in NAMES:
@@ -24,4 +32,5 @@ def show(*, ascii: bool, mouse: bool, theme: str | None, state: Path | None = No
         theme=theme,
         notice=problem if notice is None else notice,
         price_per_1k=config.default_price_per_1k,
+        demo=demo,
     )

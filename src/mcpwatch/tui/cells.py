@@ -122,6 +122,7 @@ def wrap_spans(spans: Sequence[Span], width: int) -> list[Line]:
     """Spans as lines of at most `width` cells, broken at their newlines and at blanks where there are any."""
     lines: list[Line] = [[]]
     left = width
+    broken = False  # the last line began where we broke one, so blanks at its start are not the text's own
 
     def put(text: str, style: str) -> None:
         line = lines[-1]
@@ -134,12 +135,12 @@ def wrap_spans(spans: Sequence[Span], width: int) -> list[Line]:
         text, style = piece
         if text == "\n":
             lines.append([])
-            left = width
+            left, broken = width, False
             continue
         size = cell_len(text)
         if size > left and left < width and not text.startswith(" "):
             lines.append([])
-            left = width
+            left, broken = width, True
         while size > left:
             part = next(
                 (text[:n] for n in range(min(len(text), left), 0, -1) if cell_len(text[:n]) <= left), text[:1]
@@ -149,8 +150,8 @@ def wrap_spans(spans: Sequence[Span], width: int) -> list[Line]:
             text = text[len(part) :]
             size = cell_len(text)
             lines.append([])
-            left = width
-        if text and not (text.startswith(" ") and left == width and len(lines) > 1 and lines[-2]):
+            left, broken = width, True
+        if text and not (broken and text.startswith(" ") and left == width):
             put(text, style)
             left -= size
     return lines

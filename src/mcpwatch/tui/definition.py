@@ -110,8 +110,8 @@ def strings(value: Any) -> Iterator[str]:
             stack.extend(item)
 
 
-def quotation(value: Any, found: Found) -> tuple[str, str, str]:
-    """(before, the evidence, after) as it stands in the definition `value`; raw."""
+def quotation(value: Any, found: Found, *, more: str = "…") -> tuple[str, str, str]:
+    """(before, the evidence, after) as it stands in the definition `value`; raw. `more` marks a cut."""
     evidence = found.evidence
     if not evidence:
         return "", "", ""
@@ -119,25 +119,25 @@ def quotation(value: Any, found: Found) -> tuple[str, str, str]:
     for text in (*([here] if isinstance(here, str) else []), *strings(value)):
         start = text.find(evidence)
         if start >= 0:
-            return _around(text, start, start + len(evidence))
+            return _around(text, start, start + len(evidence), more)
     return "", evidence, ""
 
 
-def _around(text: str, start: int, end: int) -> tuple[str, str, str]:
+def _around(text: str, start: int, end: int, more: str) -> tuple[str, str, str]:
     """The lines the span stands in, cut where they are long."""
     first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
     last = len(text) if last < 0 else last
     before, after = text[max(first, start - CONTEXT) : start], text[end : min(last, end + CONTEXT)]
     return (
-        ("…" if start - first > CONTEXT else "") + before,
+        (more if start - first > CONTEXT else "") + before,
         text[start:end],
-        after + ("…" if last - end > CONTEXT else ""),
+        after + (more if last - end > CONTEXT else ""),
     )
 
 
 def marked(text: str, evidences: Iterable[str], *, plain: str = "fg", ascii: bool = False) -> list[Span]:
     """`text` with every piece of evidence in it marked; safe to draw."""
-    text = text[:MOST_TEXT] + ("…" if len(text) > MOST_TEXT else "")
+    text = text[:MOST_TEXT] + (("~" if ascii else "…") if len(text) > MOST_TEXT else "")
     spans: list[Span] = []
     last = 0
     for start, end in _spans(text, evidences):
@@ -173,16 +173,19 @@ def indented(spans: Sequence[Span], width: int, indent: str = "  ", edge: Span |
     return [[*first, *line] for line in wrap_spans(spans, max(20, width - taken))]
 
 
+def points(producer: str, score: float) -> str:
+    """A rule's finding adds points to a definition's score; a model's is the score."""
+    return f"+{score:.0f}" if producer == PRODUCERS["local"] else f"{score:.0f}"
+
+
 def finding_lines(value: Any, found: Found, width: int, *, ascii: bool = False) -> list[Line]:
     """One finding: who says what, then the quotation in its context."""
 
     def word(text: str, limit: int = 60) -> str:
         return safe_text(text, limit=limit, lines="show", ascii=ascii)
 
-    style = {"high": "danger", "medium": "caution"}.get(found.severity, "fg")
     head: Line = [
-        (f"  {found.severity.upper():<7}", style),
-        (f"{found.score:>3.0f}  ", style),
+        (f"  {points(found.producer, found.score):>4}  ", "accent"),
         (word(found.rule), "bold"),
         (f"  {found.producer}", "dim"),
     ]
@@ -191,7 +194,7 @@ def finding_lines(value: Any, found: Found, width: int, *, ascii: bool = False) 
         head.append((f" · {about}", "dim"))
     detail = safe_text(found.detail, limit=600, ascii=ascii)
     lines: list[Line] = [head, *(indented([(detail, "fg")], width, "    ") if detail else [])]
-    before, evidence, after = quotation(value, found)
+    before, evidence, after = quotation(value, found, more="~" if ascii else "…")
     if evidence:
         where = f"at {word(found.path, 200)}" if found.path else "in the definition"
         lines.append([(f"    {where}:", "dim")])

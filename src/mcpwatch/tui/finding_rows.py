@@ -62,7 +62,12 @@ def finding_lines(judged: Iterable[Judged], name: Callable[[str], str], *, ascii
         for found, failure in _findings(row):
             n = counts[text] = counts.get(text, 0) + 1
             lines.append(_line(row, found, failure, level, n, name, ascii))
-    return sorted(lines, key=lambda x: (x.score < 0, -x.level.rank, -worst[(*x.key, x.fingerprint)], -x.score))
+
+    def place(line: FindingLine) -> tuple[object, ...]:
+        text = (*line.key, line.fingerprint)
+        return line.score < 0, -line.level.rank, -worst[text], text, -line.score
+
+    return sorted(lines, key=place)
 
 
 def _text(row: Judged) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ class Following(Shell):
         if not self.ticks:
             return
         self.bell()
-        if not silent:
+        if not silent and self.screen is not self.main:  # there the banner says it
             self.say(f"LOCKED: {policy.lock.reason}", "error")
 
     def _show_lock(self) -> None:

@@ -9,7 +9,7 @@ from mcpwatch.tui import fmt
 
 # state → (a few words, style, why a definition has no verdict of the model)
 _STATES: dict[str, tuple[str, str, str]] = {
-    "off": ("off", "dim", "off: no screen and no command runs the scanner"),
+    "off": ("off", "dim", "off: no scanner runs"),
     "no-key": ("no key", "dim", "off: no MISTRAL_API_KEY"),
     "not-opted-in": ("not opted in", "dim", "off: nothing leaves this machine (L asks)"),
     "bad-config": ("bad config", "caution", "off: the configuration cannot be used"),

@@ -10,7 +10,7 @@ from mcpwatch.store.levels import CAUTION, DANGER, level_of
 from mcpwatch.store.records import Policy, SeenText, Verdict
 from mcpwatch.store.scans import ScannerStatus
 from mcpwatch.tui import fmt
-from mcpwatch.tui.cells import Line, wrap
+from mcpwatch.tui.cells import Line, wrap, wrap_spans
 from mcpwatch.tui.definition import PRODUCERS, Found, definition_lines, finding_lines, findings_of, heading, parse
 from mcpwatch.tui.levels import MARKS
 from mcpwatch.tui.rows import ToolLine
@@ -63,7 +63,7 @@ def tool_lines(dossier: Dossier, look: Look) -> list[Line]:
     text = dossier.text
     value = parse(text.json) if text is not None else None
     if findings:
-        lines += [[], heading("Evidence")]
+        lines += [[], [*heading("Evidence"), ("  rules add up; 40 points are caution, 80 danger", "dim")]]
         for finding in findings:
             lines += [[], *finding_lines(value, finding, width, ascii=look.ascii)]
     if text is not None:
@@ -118,7 +118,8 @@ def _keys(line: ToolLine, look: Look) -> list[Line]:
     }.get(line.review, [("a", "approves this text" + (asks if line.why else "")), ("b", "blocks it")])
     if line.review == "changed":
         does = [("d", "shows the change"), *does]
-    return [[span for key, what in does for span in ((key, "key"), (f" {what}   ", "dim"))]]
+    spans = [span for key, what in does for span in ((key, "key"), (f" {what}   ", "dim"))]
+    return wrap_spans(spans, look.width)
 
 
 def _scores(dossier: Dossier, look: Look) -> list[Line]:

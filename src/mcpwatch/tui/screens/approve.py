@@ -79,7 +79,7 @@ class Approval(Attempt):
     def on_mount(self) -> None:
         super().on_mount()
         self.set_focus(self._field or self._cancel_button)
-        self.run_worker(self.read(), exclusive=True, group="read")
+        self.run_worker(self.read, exclusive=True, group="read")  # type: ignore[arg-type]
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)

@@ -11,10 +11,11 @@ from textual.containers import Horizontal
 from textual.screen import ModalScreen
 
 from mcpwatch.store.database import StateError
-from mcpwatch.tui import filters, keys
+from mcpwatch.store.levels import DANGER
+from mcpwatch.tui import filters, fmt, keys
 from mcpwatch.tui.cells import Line, Span, fit
 from mcpwatch.tui.definition import finding_lines as evidence_lines
-from mcpwatch.tui.definition import parse
+from mcpwatch.tui.definition import parse, points
 from mcpwatch.tui.finding_rows import FindingLine, filter_findings, finding_lines
 from mcpwatch.tui.levels import MARKS
 from mcpwatch.tui.rows import ToolKey
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from mcpwatch.tui.app import McpWatchApp
 
 EXAMPLE = "level:danger server:git rule:secret kind:prompt words"
-_SEVERITY = {"high": "danger", "medium": "caution", "low": "fg"}
 
 
 class FindingList(LineList[FindingLine]):
@@ -39,8 +39,10 @@ class FindingList(LineList[FindingLine]):
         return (*row.key, row.fingerprint, row.n)
 
     def titles(self) -> tuple[list[Span], list[Span]]:
-        worst = sum(1 for row in self.rows if row.severity == "high")
-        return [(" 4 Findings ", "title")], [(f"{worst} high " if worst else "", "danger")]
+        worst = len({(*row.key, row.fingerprint) for row in self.rows if row.level is DANGER})
+        return [(" 4 Findings ", "title")], [
+            (f"{fmt.plural(worst, 'dangerous definition')} ", "danger")
+        ] if worst else []
 
     def foot(self) -> list[Span]:
         spans: list[Span] = []
@@ -66,19 +68,19 @@ class FindingList(LineList[FindingLine]):
     def head(self, width: int) -> Line:
         name, rule, who = self._layout(width)
         by = fit("BY", who) + " " if who else ""
-        return [(f" {'SAFETY':<12}{fit('SERVER/TOOL', name)} {fit('RULE', rule)} {by}{'SCORE':>5} DETAIL", "head")]
+        return [(f" {'SAFETY':<12}{fit('SERVER/TOOL', name)} {fit('RULE', rule)} {by}{'PTS':>4} DETAIL", "head")]
 
     def row_line(self, row: FindingLine, width: int) -> Line:
         name, rule, who = self._layout(width)
         mark = MARKS[row.level]
         shown = fit(f"{row.server}/{row.title}", name)
         cut = min(len(row.server) + 1, len(shown))
-        style = _SEVERITY.get(row.severity, "unscanned")
         line: Line = [(f"{mark.gutter}", mark.style), (fit(f"{mark.level.mark} {mark.word}", 11) + " ", mark.style)]
         line += [(shown[:cut], "dim"), (shown[cut:] + " ", "fg"), (fit(row.rule, rule) + " ", "bold")]
         if who:
             line.append((fit(row.who, who) + " ", "dim"))
-        line.append((f"{row.score:>5.0f} " if row.score >= 0 else "    – ", style))
+        shown = points(row.who, row.score) if row.score >= 0 else "–"
+        line.append((f"{shown:>4} ", "accent" if row.score >= 0 else "dim"))
         decision = f"[{row.decision}] " if row.decision else ""
         return [*line, (decision, "caution"), (row.detail or row.evidence, "dim")]
 
@@ -131,7 +133,7 @@ class FindingsScreen(ModalScreen[None]):
         self.call_after_refresh(self._show_finding)
 
     def definitions_changed(self) -> None:
-        self.run_worker(self._read(), exclusive=True, group="read")
+        self.run_worker(self._read, exclusive=True, group="read")  # type: ignore[arg-type]
 
     async def _read(self) -> None:
         try:
@@ -149,7 +151,7 @@ class FindingsScreen(ModalScreen[None]):
         self._show_selected()
 
     def _show_selected(self) -> None:
-        self.run_worker(self._read_text(), exclusive=True, group="text")
+        self.run_worker(self._read_text, exclusive=True, group="text")  # type: ignore[arg-type]
 
     async def _read_text(self) -> None:
         row = self.findings.selected

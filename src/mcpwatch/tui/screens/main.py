@@ -141,7 +141,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.calls.total = len(calls)
         shown = filter_tools(tools, self.terms, self._scope)
         self.tools.total = len(filter_tools(tools, (), ""))
-        self.tools.set_rows(sort_tools(shown, self.tools.sort))
+        # A cursor nobody has moved stays on the worst.
+        self.tools.set_rows(sort_tools(shown, self.tools.sort), stick=not self.tools.touched)
         self.calls.set_rows(filter_calls(calls, self.terms, self._scope), stick=self.calls.following)
         self.servers.set_rows(model.servers())
         self.safety.redraw()

@@ -67,7 +67,7 @@ class ReviewScreen(ModalScreen[None]):
         self.call_after_refresh(self._show)
 
     def definitions_changed(self) -> None:
-        self.run_worker(self._read(), exclusive=True, group="read")
+        self.run_worker(self._read, exclusive=True, group="read")  # type: ignore[arg-type]
 
     policy_changed = definitions_changed
 

@@ -48,6 +48,7 @@ class LineList(Lines, Generic[Row], can_focus=True):
         self.rows: Sequence[Row] = ()
         self.cursor = 0
         self.top = 0
+        self.touched = False  # somebody moved the cursor
 
     # --- for subclasses ---
 
@@ -108,6 +109,7 @@ class LineList(Lines, Generic[Row], can_focus=True):
     def _go(self, to: int) -> None:
         before = self.cursor
         self.cursor = to
+        self.touched = True
         self._clamp()
         self.redraw()
         if self.cursor != before:
