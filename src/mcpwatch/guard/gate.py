@@ -19,7 +19,7 @@ from mcpwatch.guard.review import TOOL, Facts, Judge, Review
 from mcpwatch.meter.prices import PriceBook, PriceRule
 from mcpwatch.meter.tokens import estimate
 from mcpwatch.store import config as configuration
-from mcpwatch.store.database import StateError, storable
+from mcpwatch.store.database import StateError, storable, turn_is_free
 from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
@@ -34,6 +34,10 @@ POLICY_TRIES = 10  # a policy that changes between look and charge as often as t
 IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
 KEPT_BYTES = 65_536  # of a body while it waits to be recorded; longer ones are measured at once and cut
+
+
+SLOW_NS = 5_000_000  # a decision that took longer has waited for a writer of another process
+SLOW_S = 1.0  # for so long the next ones are expected to wait too
 
 
 class Gate:
@@ -80,6 +84,7 @@ class Gate:
         self._measure = Measure(server)
         self._misconfigured = ""  # why the configuration cannot be used
         self._tried = 0.0
+        self._slow_until = 0.0
         self._opening = threading.Lock()
         self._keep = KEPT_BYTES
         self._recorder = Recorder(
@@ -105,6 +110,8 @@ class Gate:
         """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
         self._stamp(call)
         refused = self._decide(call, review or self._review)
+        if time.monotonic_ns() - call.started_ns > SLOW_NS:
+            self._slow_until = time.monotonic() + SLOW_S
         if refused is None:
             if call.protected:
                 self._open.add(call.n)
@@ -147,9 +154,11 @@ class Gate:
         self._recorder.identify(client_name=client_name, client_version=client_version, protocol=protocol)
 
     def waits(self) -> bool:
-        """Whether the next decision may have to wait for the disk: not while observing, with the file open."""
+        """Whether the next decision may have to wait: for the state file to open, or, armed, for other writers."""
         breaker = self._breaker
-        return breaker is None or self._problem is not None or not self._ready.is_set() or breaker.armed
+        if breaker is None or self._problem is not None or not self._ready.is_set():
+            return True
+        return breaker.armed and (time.monotonic() < self._slow_until or not turn_is_free())
 
     def share(self, review_of: Callable[[Facts], Review]) -> tuple[Review, Recorder]:
         """What a seat needs of its gate."""

@@ -12,17 +12,17 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
-from yarl import URL
 
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser
 from mcpwatch.protocol.session import LISTS
-from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
+from mcpwatch.relay.http_events import TooLarge, message_event
 from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disagreement, to_client, to_server
+from mcpwatch.relay.http_pump import Pump
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Looked, Stream, answers
-from mcpwatch.relay.http_upstream import Unreachable, ask, same_origin
+from mcpwatch.relay.http_upstream import Unreachable, ask
 from mcpwatch.store.records import Outcome
 
 UNREACHABLE: Final = -32012
@@ -152,83 +152,13 @@ class Flow:
             if note:
                 session.seat.violation(f"{note}; the body was judged", body, from_server=False)
 
-    # -- event streams -----------------------------------------------------------------------------------
-
     async def _pump(
         self, session: HttpSession, stream: Stream, upstream: aiohttp.ClientResponse
     ) -> web.StreamResponse:
-        """Pass events on as they come, until either side ends the stream."""
-        response = web.StreamResponse(status=upstream.status, headers=to_client(upstream.headers))
-        await response.prepare(self._request)
-        stream.response = response
-        if stream.verdict:
-            await response.write(b"".join(map(message_event, stream.verdict)))
-        events = Events(self._server.limit)
-        broken = False
-        try:
-            async for chunk in upstream.content.iter_any():
-                if out := await self._through(session, stream, events.feed(chunk)):
-                    await response.write(out)
-            rest = events.rest()
-            if rest is not None and (out := await self._through(session, stream, [rest])):
-                await response.write(out)
-            self._outcome, self._lost = Outcome.TIMED_OUT, "the server ended the stream without an answer"
-        except (aiohttp.ClientError, TimeoutError) as error:
-            if isinstance(error, aiohttp.ClientConnectionResetError):
-                raise
-            broken = True
-            self._outcome, self._lost = Outcome.TIMED_OUT, "the server broke off in the middle of the stream"
-        except TooLarge as error:
-            self._outcome, self._lost = Outcome.VIOLATION, str(error)
-            session.seat.violation(str(error), b"", from_server=True)
-            for question in filter(session.is_open, stream.questions):
-                told = replies.error(question.id, replies.DROPPED, f"mcpwatch dropped the answer: {error}")
-                await response.write(message_event(told))
-        if broken and self._request.transport is not None:
-            self._request.transport.abort()  # what is not whole must not look whole
-        else:
-            await response.write_eof()
+        pump = Pump(self._server, self._request, session, stream, upstream, greets=stream.lasting and not self._word)
+        response = await pump.run()
+        self._outcome, self._lost = pump.outcome, pump.lost
         return response
-
-    async def _through(self, session: HttpSession, stream: Stream, events: list[Event]) -> bytes:
-        outs = []
-        for event in events:
-            if event.data:
-                outs.append(await self._event(session, stream, event))
-            else:
-                outs.append(event.raw)
-                if event.id is not None:
-                    stream.resumable = True
-        return outs[0] if len(outs) == 1 else b"".join(outs)
-
-    async def _event(self, session: HttpSession, stream: Stream, event: Event) -> bytes:
-        """One event as it may pass."""
-        data = event.data or b""
-        server = self._server
-        if event.id is not None:
-            stream.resumable = True
-        if event.smuggled:
-            session.seat.violation("a frame within a frame, behind a line separator", data, from_server=True)
-            return event.without_data()
-        if event.kind == b"endpoint" and stream.lasting and self._word is None:
-            return self._endpoint(session, event)
-        if not event.is_message and data.lstrip()[:1] not in (b"{", b"["):
-            return event.raw
-        if stream.resumes and (repeated := session.repeated(data)) is not None:
-            return event.raw if repeated is data else event.with_data(repeated)
-        slow = any(question.method in LISTS for question in stream.questions)
-        looked = await server.look(session, session.from_server, data, slow=slow)
-        if event.id is not None and looked.line is not None:
-            session.may_repeat(data, looked.answered)
-        passes = event.without_data() if looked.line is None else event.raw
-        if looked.line is not None and looked.line is not data:
-            passes = event.with_data(looked.line)
-        if looked.told:
-            server.tell(session, looked.told)
-        if looked.said:
-            mine = await server.route(session, looked.said, stream)
-            passes += b"".join(map(message_event, mine))
-        return passes
 
     def _leave(self, session: HttpSession, stream: Stream) -> None:
         """The stream is over. What it was to answer stays open only if it can be resumed."""
@@ -280,19 +210,6 @@ class Flow:
             self._leave(session, stream)
             if self._word is None:
                 server.forget(session)
-
-    def _endpoint(self, session: HttpSession, event: Event) -> bytes:
-        """Where the client of an HTTP+SSE stream (2024-11-05) is to POST: here, not there."""
-        server = self._server
-        try:
-            url = server.url.join(URL((event.data or b"").decode()))
-        except (ValueError, UnicodeDecodeError):
-            url = URL()
-        if not same_origin(server.url, url):
-            session.seat.violation("an endpoint on another server", event.data or b"", from_server=True)
-            return b""
-        session.endpoint = url
-        return event.with_data(server.endpoint(session, url).encode())
 
     async def post_to_endpoint(self, word: str) -> web.StreamResponse:
         """A frame of the client of an HTTP+SSE stream; its answer comes on that stream."""

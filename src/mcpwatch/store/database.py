@@ -26,6 +26,14 @@ WRITE_TURN = threading.RLock()
 _MAKING = threading.Lock()
 
 
+def turn_is_free() -> bool:
+    """Whether no other thread of this process is writing just now."""
+    if not WRITE_TURN.acquire(blocking=False):
+        return False
+    WRITE_TURN.release()
+    return True
+
+
 class StateError(Exception):
     """The state file cannot be read, written or trusted. The text is one line and says what to do."""
 
