@@ -7,6 +7,7 @@ a page of another origin not past Origin.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import logging
 import os
@@ -39,6 +40,7 @@ from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.paths import config_file
 
 HEADERS_S: Final = 75  # for the head of a request, and between two of a connection
+GARBAGE: Final = 10_000  # objects between two looks for cycles; a request makes some hundred
 SWEEP_S: Final = 60.0
 LOOK_S: Final = 1.0  # between two looks at the configuration file
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -91,6 +93,9 @@ class Gateway:
             try:
                 self._load()
                 print(f"mcpwatch gateway: http://{url_host(row.host)}:{port}/<server>/mcp", flush=True)  # noqa: T201
+                gc.collect()
+                gc.freeze()  # what is here now stays: the collector need not look at it again
+                gc.set_threshold(GARBAGE)
                 await self._serve(ended)
             finally:
                 listener.close()
