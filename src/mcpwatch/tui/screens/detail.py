@@ -35,7 +35,7 @@ class DetailScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("pager", "open"),
         ("y", "app.copy", "Copy"),
-        ("t,enter", "tool", "The definition it called"),
+        ("t", "tool", "The definition it called"),
     ]
 
     def __init__(self, subject: CallLine, *, zone: Any, now: int, ascii: bool) -> None:

@@ -91,11 +91,12 @@ class ReviewBar(Lines):
         left = width - width_of(line) - width_of(keys) - 4
         for i, tool in enumerate(waiting):
             mark = MARKS[tool.level]
+            also = ", changed" if tool.why and tool.review == "changed" else ""
             spans: list[Span] = [
                 (f"{mark.level.mark} ", mark.style),
                 (f"{tool.server}/", "dim"),
                 (tool.title, "fg"),
-                (f" {tool.state}  ", "danger" if tool.why else "caution"),
+                (f" {tool.state}{also}  ", "danger" if tool.why else "caution"),
             ]
             if i and width_of(spans) > left:
                 line.append(("…", "dim"))
