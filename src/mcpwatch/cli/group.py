@@ -26,6 +26,7 @@ COMMANDS = {
     "run": Entry("group:run_comes_first", WATCH, "Guard one MCP server; your AI client starts this in its place."),
     "serve": Entry("serve:command", WATCH, "Run the gateway that guards MCP servers reached over HTTP."),
     "service": Entry("service:command", WATCH, "Start the gateway with your session: install, uninstall, status."),
+    "login": Entry("login:command", WATCH, "Log in to a server that asks for OAuth, for the gateway."),
     "demo": Entry("demo:command", WATCH, "Show it all on real processes, with nothing of yours involved."),
     "status": Entry("status:command", WATCH, "Say whether tools are locked, and how much of each limit is used."),
     "log": Entry("log:command", WATCH, "List recorded calls; follow them as they happen."),

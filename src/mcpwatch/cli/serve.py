@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Coroutine
+from importlib import import_module
 from typing import Any
 
 import click
@@ -48,10 +50,10 @@ def command(port: int | None, host: str | None, token_file: str | None, log_file
 def _run(work: Coroutine[Any, Any, None]) -> None:
     sys.setswitchinterval(SWITCH_S)
     try:
-        from uvloop import run
+        loops = import_module("uvloop")
     except ImportError:
-        from asyncio import run
-    run(work)
+        loops = asyncio
+    loops.run(work)
 
 
 def _load_judge():

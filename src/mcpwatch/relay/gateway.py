@@ -33,6 +33,7 @@ from mcpwatch.relay.http_headers import OUR_TOKEN, Unset, expanded
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_upstream import HEADER_BYTES, checked_url, pool
 from mcpwatch.relay.http_wellknown import WELL_KNOWN, relay_metadata
+from mcpwatch.relay.oauth_tokens import Fresh
 from mcpwatch.store import config as configuration
 from mcpwatch.store import gateways
 from mcpwatch.store.gateways import GatewayRow
@@ -173,13 +174,20 @@ class Gateway:
                 self._servers[name] = self._server(name, url, headers, found.max_frame_mb << 20)
 
     def _server(self, name: str, url: URL, headers: dict[str, str], limit: int) -> HttpServer:
-        def own_headers(sent: Mapping[str, str]) -> Mapping[str, str]:
-            return headers
+        tokens = Fresh(name, url, self._http)
+        tokens.look()
+        ours = any(header.lower() == "authorization" for header in headers)
+
+        def own_headers(sent: Mapping[str, str], kept: frozenset[str]) -> Mapping[str, str]:
+            theirs = "Authorization" in sent and "authorization" not in kept
+            token = "" if ours or theirs else tokens.header()
+            return headers | {"Authorization": token} if token else headers
 
         return HttpServer(
             name,
             url,
             own_headers,
+            tokens,
             http=self._http,
             worker=self._worker,
             limit=limit,
@@ -198,6 +206,8 @@ class Gateway:
         except OSError:
             found = None
         self._config_seen = now, found
+        for server in self._servers.values():
+            server.tokens.look()
         if looked and found != mark:
             self._load()
 
@@ -223,6 +233,8 @@ class Gateway:
             return refusal(f"no such path; this server is at /{name}/mcp", 404)
         self._streams += 1
         try:
+            if server.tokens.due:
+                await server.tokens.refresh()
             return await handle(server, request, rest)
         except web.HTTPException as error:
             return refusal(error.text or error.reason, error.status)
@@ -265,7 +277,8 @@ class Gateway:
             servers={name: str(one.url.with_query(None).with_user(None)) for name, one in self._servers.items()},
             sessions=sum(len(one.sessions) for one in self._servers.values()),
             streams=self._streams,
-            problems=self._problems,
+            problems=self._problems
+            | {name: one.tokens.trouble for name, one in self._servers.items() if one.tokens.trouble},
         )
         return web.Response(body=msgspec.json.encode(health), content_type="application/json")
 

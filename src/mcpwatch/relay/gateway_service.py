@@ -1,4 +1,4 @@
-"""The gateway as a service of the user's session: a systemd unit, or a launchd agent. Files as text; and their places."""
+"""The gateway as a service of the user's session: a systemd unit, or a launchd agent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Unsupported(Exception):
 
 
 class Service(msgspec.Struct, frozen=True):
-    """A file that makes the gateway a service, and the commands round it; the first words of each may not be there."""
+    """A file that makes the gateway a service, and the commands round it."""
 
     path: Path
     text: str

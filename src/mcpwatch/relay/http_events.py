@@ -85,6 +85,8 @@ class Events:
             and b"\r" not in chunk
         ):
             return [_read(chunk)]
+        if not self._parts and chunk.startswith(b":") and chunk.endswith(b"\n") and chunk.count(b"\n") == 1:
+            return [Event(chunk)]  # a sign of life, for whoever waits
         if not _blank(self._edge + chunk, 0):
             self._keep(chunk)
             return []

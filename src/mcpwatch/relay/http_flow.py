@@ -50,12 +50,9 @@ class Flow:
     def __init__(self, server: HttpServer, request: web.BaseRequest) -> None:
         self._server = server
         self._request = request
-        self._headers = to_server(
-            request.headers.items(),
-            request.headers.get("Connection", ""),
-            server.own_headers(request.headers),
-            request.get("for us", frozenset()),
-        )
+        kept = request.get("for us", frozenset())
+        own = server.own_headers(request.headers, kept)
+        self._headers = to_server(request.headers.items(), request.headers.get("Connection", ""), own, kept)
         self._word = request.headers.get(SESSION)
         self._upstream: aiohttp.ClientResponse | None = None
         self._opened = False  # the server has said hello and given no word for a session

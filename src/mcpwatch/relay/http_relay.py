@@ -27,6 +27,7 @@ from mcpwatch.relay.exchange import MODERN
 from mcpwatch.relay.http_headers import METHOD, NAME, SESSION, VERSION
 from mcpwatch.relay.http_session import HttpSession, Looked, Said, Strangers, Stream
 from mcpwatch.relay.http_upstream import Unreachable, ask
+from mcpwatch.relay.oauth_tokens import Fresh
 
 IDLE_S: Final = 3600.0
 """A session nobody has used for so long is forgotten; should its client come back, it is one again."""
@@ -41,13 +42,15 @@ _SAYS_CLIENT: Final = re.compile(rb'"io\.modelcontextprotocol/clientInfo"\s*:\s*
 
 
 class HttpServer:
-    """One server. `own_headers(sent)` gives the headers we add to a request that came with these."""
+    """One server. `own_headers(sent, kept)` gives the headers we add to a request that came with these, of
+    which those in `kept` were for us."""
 
     def __init__(
         self,
         name: str,
         url: URL,
-        own_headers: Callable[[Mapping[str, str]], Mapping[str, str]],
+        own_headers: Callable[[Mapping[str, str], frozenset[str]], Mapping[str, str]],
+        tokens: Fresh,
         *,
         http: aiohttp.ClientSession,
         worker: Executor,
@@ -57,6 +60,7 @@ class HttpServer:
         self.name = name
         self.url = url
         self.own_headers = own_headers
+        self.tokens = tokens
         self.http = http
         self.limit = limit
         self._worker = worker
