@@ -6,6 +6,7 @@ import pytest
 import tiktoken
 
 from mcpwatch.guard.measure import Measure
+from mcpwatch.meter.prices import PriceBook, PriceRule
 from mcpwatch.meter.tokenizer import Tokenizer
 from mcpwatch.store.records import Call
 
@@ -60,11 +61,14 @@ def test_a22_a_body_that_was_cut_keeps_its_estimate(exact: Measure) -> None:
     assert (asked.tokens_in, asked.tokens_out) == before and asked.tokens_method == "heuristic"
 
 
-def test_a22_a_retry_is_not_counted_twice(exact: Measure) -> None:
-    asked = call(flags="retry")
-    exact.measure(asked)
-    exact.refine(asked)
-    assert asked.tokens_in == 0 and asked.tokens_out == len(RESULT)
+def test_a_further_round_costs_the_tokens_it_brings_and_no_second_call(exact: Measure) -> None:
+    exact.prices = PriceBook(0.003, [PriceRule("s/*", per_call=1.0)])
+    first, further = call(), call(flags="retry")
+    for asked in (first, further):
+        exact.measure(asked)
+        exact.refine(asked)
+    assert further.tokens_in == first.tokens_in == len(ARGUMENTS)
+    assert first.cost - further.cost == 1_000_000
 
 
 def test_without_a_vocabulary_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -84,10 +84,11 @@ class Conversation(RuleBasedStateMachine):
             return
         assert isinstance(event, Question)
         assert (event.method, event.from_server) == (method, side == "server")
+        if key in self.cancelled or key in self.ended:  # its answer may still come, and would be taken for this one's
+            assert not self.session.asked(event)
+            return
         assert self.session.asked(event)
         self.open[key] = event
-        self.cancelled.pop(key, None)
-        self.ended.pop(key, None)
 
     @rule(side=st.sampled_from(["client", "server"]), id=ids, failed=st.booleans(), spaced=st.booleans())
     def answer(self, side, id, failed, spaced):

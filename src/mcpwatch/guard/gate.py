@@ -260,7 +260,16 @@ class Gate:
         with self._reviewing:
             if policy is not None:
                 self._try_refresh(policy)
-            hidden, verdicts = review.listing(kind, found, judge, rules, first=first, last=last)
+            texts, own = review.unjudged(found, rules, first=first)
+            others = review.facts.inventory
+        # Outside the lock: a text made to be slow must not hold up a refusal or the panic key.
+        made = {text.fingerprint: judge(text, self._server, own, others) for text in texts}
+
+        def known(text: Definition, server: str, own: Sequence[str], others: dict[str, tuple[str, ...]]) -> Verdict:
+            return made.get(text.fingerprint) or judge(text, server, own, others)
+
+        with self._reviewing:
+            hidden, verdicts = review.listing(kind, found, known, rules, first=first, last=last)
             complete = review.names(kind) if last else None
         self._recorder.defer(partial(self._save, kind, tuple(found), verdicts, complete))
         return hidden

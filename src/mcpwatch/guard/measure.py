@@ -50,7 +50,7 @@ class Measure:
         whole = len(arguments) == call.arguments_bytes and len(result) == call.result_bytes
         if not whole or len(arguments) + len(result) > REFINED_BYTES:
             return
-        tokens_in = 0 if "retry" in call.flags else tokenizer.count_content(arguments).tokens
+        tokens_in = tokenizer.count_content(arguments).tokens
         tokens_out = tokenizer.count_content(result).tokens if result else 0
         with self._turn:
             call.tokens_in, call.tokens_out, call.tokens_method = tokens_in, tokens_out, tokenizer.encoding
@@ -65,8 +65,7 @@ class Measure:
 
     def _measure(self, call: Call, rated: bool) -> None:
         if not call.tokens_method:
-            tokens, call.tokens_method = self._tokens(call.tool, call.arguments, rated)
-            call.tokens_in = 0 if "retry" in call.flags else tokens
+            call.tokens_in, call.tokens_method = self._tokens(call.tool, call.arguments, rated)
         if not call.measured and call.result:
             call.measured = True
             call.tokens_out = self._tokens(call.tool, call.result, rated)[0]

@@ -11,11 +11,12 @@ from itertools import islice
 import msgspec
 
 from mcpwatch.guard.refusal import Refusal
-from mcpwatch.store.levels import CAUTION, CAUTION_FROM, DANGER, level_of
+from mcpwatch.store.levels import CAUTION, DANGER, DANGER_FROM, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
 TOOL = "tool"
-MOST_JUDGED = 1000  # definitions of one list: beyond it a server is running up a bill, and each is a finding
+MOST_JUDGED = 1000  # definitions of one list: beyond it they are held unread, or the list would hide poison
+UNREAD = "unread"  # version of a verdict on such a text: no rules have judged it
 
 # Judges one definition by the rules: (definition, server, this server's tool names, other servers' tool names).
 Judge = Callable[[Definition, str, Sequence[str], dict[str, tuple[str, ...]]], Verdict]
@@ -46,6 +47,7 @@ class Facts:
 
     def __init__(self) -> None:
         self.listed: dict[str, Listed] = {}  # by kind, as the file has them
+        self.texts: dict[str, Listed] = {}  # by kind: what stood under each name when it was last listed
         self.latest: dict[str, Listed] = {}  # the last complete list of a kind: sessions that saw the same share it
         self.scores: dict[str, float] = {}
         self.versions: dict[str, str] = {}
@@ -61,6 +63,9 @@ class Facts:
         for kind, name, fingerprint in known.listed:
             listed.setdefault(kind, {}).setdefault(name, set()).add(fingerprint)
         self.listed = listed
+        for kind, name, fingerprint in known.gone:
+            if name not in listed.get(kind, {}):
+                self.texts.setdefault(kind, {}).setdefault(name, {fingerprint})
         for fingerprint, score in known.scores.items():
             # What this session judged and the file does not hold yet counts until it does.
             unsaved = self.versions.get(fingerprint) not in (None, known.versions.get(fingerprint))
@@ -112,6 +117,21 @@ class Review:
 
     # -- lists -----------------------------------------------------------------------------------------
 
+    def unjudged(
+        self, found: Sequence[Definition], rules: str, *, first: bool
+    ) -> tuple[list[Definition], tuple[str, ...]]:
+        """What of a page the rules have not read, at most as much as is read at all; and the names of the server's
+        tools, one that stands twice on the list twice. For judging before `listing`, without the gate's lock."""
+        texts = {d.fingerprint: d for d in found}
+        page = [d.name for d in texts.values() if d.kind == TOOL]
+        listed = self._listed(TOOL)
+        if first:  # a new list: what the old one had beside it are names, no twins
+            names = [*page, *(name for name in listed if name not in set(page))]
+        else:
+            names = [*page, *(name for name, here in listed.items() for _ in here)]
+        unread = [d for d in texts.values() if self.facts.versions.get(d.fingerprint) != rules]
+        return unread[:MOST_JUDGED], tuple(names[:MOST_JUDGED])
+
     def listing(
         self, kind: str, found: Sequence[Definition], judge: Judge, rules: str, *, first: bool, last: bool
     ) -> tuple[set[int], list[Verdict]]:
@@ -128,6 +148,7 @@ class Review:
         before = len(names)
         for definition in found:
             names.setdefault(definition.name, set()).add(definition.fingerprint)
+            facts.texts.setdefault(kind, {})[definition.name] = names[definition.name]
         # A name that stands twice on the list stands here twice.
         each = (name for name, texts in self._listed(TOOL).items() for _ in texts)
         own = tuple(islice(each, MOST_JUDGED))
@@ -135,7 +156,7 @@ class Review:
             self._judged(
                 judge(definition, self._server, own, facts.inventory)
                 if position < MOST_JUDGED
-                else _too_many(definition, self._server, rules)
+                else _too_many(definition, self._server)
             )
             for position, definition in enumerate({d.fingerprint: d for d in found}.values(), before)
             if facts.versions.get(definition.fingerprint) != rules
@@ -150,8 +171,11 @@ class Review:
 
     def _judged(self, verdict: Verdict) -> Verdict:
         facts = self.facts
+        unread = facts.versions.get(verdict.fingerprint) == UNREAD
         facts.versions[verdict.fingerprint] = verdict.version
-        if verdict.score is not None:
+        if verdict.score is not None and unread:
+            facts.scores[verdict.fingerprint] = verdict.score
+        elif verdict.score is not None:
             facts.scores[verdict.fingerprint] = max(verdict.score, facts.scores.get(verdict.fingerprint, 0.0))
         return verdict
 
@@ -159,7 +183,9 @@ class Review:
 
     def why_held(self, kind: str, name: str) -> str:
         """Why the definition under this name is quarantined, if any text of it is; "" when it passes."""
-        return self._why_any(kind, name, self._listed(kind).get(name, ()))
+        # Off the list, or on a page not seen again yet, it is still what it was when last listed.
+        texts = self._listed(kind).get(name) or self.facts.texts.get(kind, {}).get(name, set())
+        return self._why_any(kind, name, texts)
 
     def _listed(self, kind: str) -> Listed:
         seen = self._seen.get(kind)
@@ -214,11 +240,11 @@ class Review:
         return None
 
 
-def _too_many(definition: Definition, server: str, rules: str) -> Verdict:
+def _too_many(definition: Definition, server: str) -> Verdict:
     detail = f"not read: its list has more than {MOST_JUDGED:,} definitions"
     finding = {
-        "rule": "list_too_long", "tier": "hard", "category": "oversize", "score": CAUTION_FROM, "severity": "low",
+        "rule": "list_too_long", "tier": "hard", "category": "oversize", "score": DANGER_FROM, "severity": "medium",
         "detail": detail, "path": "", "evidence": "", "decoded": "",
     }  # fmt: skip
     findings = msgspec.json.encode([finding]).decode()
-    return Verdict(definition.fingerprint, server, "local", rules, CAUTION_FROM, reason=detail, findings=findings)
+    return Verdict(definition.fingerprint, server, "local", UNREAD, DANGER_FROM, reason=detail, findings=findings)

@@ -322,17 +322,18 @@ class Session:
 
     # ------------------------------------------------------------------ what the floor above decides
     def asked(self, question: Question) -> bool:
-        """The question goes out. False: another one with its id is open, so it must not."""
+        """The question goes out. False: its id is that of another one that is open, or that was cancelled or ended
+        and whose answer may still come: it would be taken for this one's."""
         table = self.asked_by_server if question.from_server else self.asked_by_client
+        if self._ended or self._cancelled:
+            mark = _mark(question)
+            if mark in self._ended or mark in self._cancelled:
+                return False
         if table.setdefault(question.key, question) is not question:
             return False
         question.params = NONE
         if len(question.arguments) >= _SMALL:
             question.arguments = NONE
-        if self._ended or self._cancelled:  # the id is in use again: an answer is this question's
-            key = _mark(question)
-            self._ended.pop(key, None)
-            self._cancelled.pop(key, None)
         return True
 
     def withdraw(self, question: Question) -> bool:

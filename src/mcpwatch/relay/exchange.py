@@ -99,7 +99,7 @@ class Exchange:
         """Let a request of the client's go out, or answer it with a refusal."""
         method = question.method
         gate = self._gate
-        body = question.arguments if method == CALL else question.params
+        body = _said(question)
         call = Call(method=method, tool=question.name, arguments=bytes(body), arguments_bytes=len(body))
         if method == CALL:
             if question.resumes is not None:
@@ -125,8 +125,10 @@ class Exchange:
             self._identify()
         if self.session.asked(question):
             return True
-        call.outcome, call.note = Outcome.VIOLATION, "the id of a request that is still open"
+        call.outcome, call.note = Outcome.VIOLATION, "the id of a request that is still open, or was cancelled"
         gate.ended(call)
+        if question.key not in self.session.asked_by_client:
+            self._reply(replies.error(question.id, INVALID_REQUEST, f"mcpwatch refused this message: {call.note}"))
         return False
 
     def _refuse(self, question: Question, refusal: Refusal) -> None:
@@ -218,7 +220,11 @@ class Exchange:
         else:
             self._gate.began(call)
         question.call = call
-        return self.session.asked(question)
+        if self.session.asked(question):
+            return True
+        call.outcome, call.note = Outcome.VIOLATION, "the id of a request that is still open, or was cancelled"
+        self._gate.ended(call)
+        return False
 
     # ------------------------------------------------------------------ definitions
     def _listed(self, answer: Answer, line: bytes) -> bytes:
@@ -408,6 +414,15 @@ class Exchange:
         self._gate.identify(
             client_name=known.client_name, client_version=known.client_version, protocol=known.protocol
         )
+
+
+def _said(question: Question) -> Raw | bytes:
+    """What a request of the client's says for the first time: of a further round only the inputs it brings, and of
+    those not what was sampled, which is the result of the sampling."""
+    if question.resumes is None:
+        return question.arguments if question.method == CALL else question.params
+    sampled = question.resumes.calls
+    return b"".join(bytes(raw) for key, raw in (question.inputs or {}).items() if key not in sampled)
 
 
 def _server_call(method: str, name: str, params: Raw) -> Call:

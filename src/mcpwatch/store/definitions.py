@@ -21,6 +21,11 @@ def read_definitions(db: sqlite3.Connection, server: str) -> ServerDefinitions:
     listed = db.execute(
         "SELECT kind, name, fingerprint FROM listings WHERE server = ? AND gone_utc IS NULL", (server,)
     ).fetchall()
+    gone = db.execute(
+        "SELECT kind, name, fingerprint, max(last_utc) FROM listings WHERE server = ?1 AND (kind, name) NOT IN"
+        " (SELECT kind, name FROM listings WHERE server = ?1 AND gone_utc IS NULL) GROUP BY kind, name",
+        (server,),
+    ).fetchall()
     scores: dict[str, float] = {}
     versions: dict[str, str] = {}
     for fingerprint, producer, version, score in db.execute(
@@ -35,6 +40,7 @@ def read_definitions(db: sqlite3.Connection, server: str) -> ServerDefinitions:
     ).fetchall()
     return ServerDefinitions(
         listed=tuple(listed),
+        gone=tuple((kind, name, fingerprint) for kind, name, fingerprint, _ in gone),
         scores=scores,
         versions=versions,
         reviews={(kind, name, fingerprint): decision for kind, name, fingerprint, decision in reviews},

@@ -237,6 +237,7 @@ class ServerDefinitions(msgspec.Struct, frozen=True):
     """All that is known about the definitions of one server, and what the other servers' tools are called."""
 
     listed: tuple[tuple[str, str, str], ...] = ()  # (kind, name, fingerprint) on its lists now
+    gone: tuple[tuple[str, str, str], ...] = ()  # the same of names that are off its lists, as they were last
     scores: dict[str, float] = {}  # fingerprint → the highest score of its verdicts
     versions: dict[str, str] = {}  # fingerprint → version of the rules that judged it here
     reviews: dict[tuple[str, str, str], str] = {}  # (kind, name, fingerprint) → approved | blocked

@@ -1,4 +1,7 @@
-"""A definition beyond what is read: more characters, strings or levels than any honest tool has."""
+"""A definition beyond what is read: more characters, strings or levels than any honest tool has.
+
+It is held like poison: otherwise padding would switch the scanner off.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from mcpwatch.scan.rules.document import Document
 
 def _check(document: Document) -> Iterator[Hit]:
     for reason in document.over:
-        yield Hit(45, None, 0, 0, f"is too large to read whole: {reason}")
+        yield Hit(85, None, 0, 0, f"is too large to read whole: {reason}")
 
 
 RULE = Rule(
