@@ -112,6 +112,10 @@ def test_every_call_gets_an_answer(client, name):
     assert client.call("plain")["result"]["content"][0]["text"] == "ok"
 
 
+def test_an_answer_before_the_break(client):
+    assert client.call("sloppy")["result"]["content"][0]["text"] == "ok"
+
+
 def test_a_broken_stream_is_taken_up_again(client):
     client.send(
         json.dumps({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "resumable"}}).encode()

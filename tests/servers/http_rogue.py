@@ -73,6 +73,9 @@ async def call(request: web.Request, name: str, id: Any, body: bytes) -> web.Str
         case "stall":
             await response.write(event(progress(1)))
             await forever("stall")
+        case "sloppy":
+            await response.write(event(answer(id)))
+            request.transport.abort()
         case "half":
             await response.write(event(progress(1)) + event(answer(id))[:-20])
             request.transport.abort()

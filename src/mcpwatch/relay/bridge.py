@@ -32,7 +32,7 @@ from mcpwatch.relay.framing import Frames, Oversize
 from mcpwatch.relay.http_events import Events, TooLarge
 from mcpwatch.relay.http_headers import LAST_EVENT, SESSION, VERSION
 from mcpwatch.relay.http_session import HttpSession, Looked, answers
-from mcpwatch.relay.http_upstream import Unreachable, ask, pool, same_origin
+from mcpwatch.relay.http_upstream import Unreachable, arriving, ask, pool, same_origin
 from mcpwatch.relay.stdio import Closed, Writer, frame_limit
 from mcpwatch.store.records import Outcome
 
@@ -272,7 +272,7 @@ class Bridge:
         retry_s = RETRY_S
         events = Events(frame_limit())
         with contextlib.suppress(aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, TimeoutError):
-            async for chunk in response.content.iter_any():
+            async for chunk in arriving(response.content):
                 for event in events.feed(chunk):
                     if event.id is not None:
                         mark = event.id.decode("utf-8", "replace")

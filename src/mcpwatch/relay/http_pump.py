@@ -12,7 +12,7 @@ from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
 from mcpwatch.relay.http_headers import to_client
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Stream
-from mcpwatch.relay.http_upstream import same_origin
+from mcpwatch.relay.http_upstream import left_over, same_origin
 from mcpwatch.store.records import Outcome
 
 
@@ -57,7 +57,7 @@ class Pump:
                 # What is there already may wait for its head; nothing else waits for what is to come.
                 if looked or not content.total_bytes:
                     await self._write(out)
-                looked = True
+                out, looked = b"", True
                 out = await self._through(events.feed(await content.readany()))
             if (rest := events.rest()) is not None:
                 out += await self._through([rest])
@@ -71,7 +71,7 @@ class Pump:
             if isinstance(error, aiohttp.ClientConnectionResetError):
                 raise  # of the client, by `_write`
             self.lost = "the server broke off in the middle of the stream"
-            response = await self._write(out)
+            response = await self._write(out + await self._through(events.feed(left_over(content))))
             if self._request.transport is not None:
                 self._request.transport.abort()  # what is not whole must not look whole
             return response

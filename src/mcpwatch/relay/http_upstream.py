@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import urllib.request
+from collections.abc import AsyncIterator
 from typing import Final
 
 import aiohttp
@@ -88,6 +89,23 @@ def _proxy(scheme: str, host: str | None) -> str | None:
     if host is None or host in _THIS_MACHINE or urllib.request.proxy_bypass(host):
         return None
     return urllib.request.getproxies_environment().get(scheme)
+
+
+def left_over(content: aiohttp.StreamReader) -> bytes:
+    """What had come when the stream broke, and was not read: aiohttp tells of the break first."""
+    parts = b"".join(getattr(content, "_buffer", ()))
+    return parts[getattr(content, "_buffer_offset", 0) :]
+
+
+async def arriving(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Chunks as they come; when the stream breaks, what is left of it before the error."""
+    try:
+        while not content.at_eof():
+            yield await content.readany()
+    except aiohttp.ClientError:
+        if left := left_over(content):
+            yield left
+        raise
 
 
 def _said(error: BaseException) -> str:
