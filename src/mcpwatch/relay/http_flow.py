@@ -29,6 +29,7 @@ UNREACHABLE: Final = -32012
 """JSON-RPC code of a request that got no answer from the server."""
 
 BODY_S: Final = 30.0  # between two parts of a request's body
+_BODILESS: Final = frozenset({"DELETE", "OPTIONS", "HEAD"})
 _JSON: Final = CIMultiDict({"Content-Type": "application/json"})
 
 
@@ -238,13 +239,14 @@ class Flow:
         return web.Response(body=data, status=upstream.status, headers=to_client(upstream.headers))
 
     async def other(self) -> web.StreamResponse:
-        """DELETE ends a session; OPTIONS and whatever else means nothing to us."""
+        """DELETE ends a session; OPTIONS means nothing to us. Neither carries a body, which nobody would judge; no
+        other method is MCP's, and a server that took one for a POST would be called past the gate."""
         server = self._server
-        body = await read_body(self._request, server.limit)
+        if self._request.method not in _BODILESS:
+            refused = replies.error(b"null", INVALID_REQUEST, "mcpwatch: MCP is POST, GET and DELETE")
+            return _json(refused, 405)
         try:
-            upstream = self._upstream = await ask(
-                server.http, self._request.method, server.url, self._headers, body or None
-            )
+            upstream = self._upstream = await ask(server.http, self._request.method, server.url, self._headers, None)
             data = await self._read(upstream)
         except (Unreachable, TooLarge) as error:
             return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
