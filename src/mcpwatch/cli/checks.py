@@ -144,7 +144,8 @@ def configuration() -> Iterator[Finding]:
         config = load(path)
         PriceBook.from_config(config.default_price_per_1k, config.prices)
     except (ConfigError, ValueError) as error:
-        mend = f"mend that in {shlex.quote(str(path))}; until then guards use the defaults, and armed ones refuse protected calls"
+        meanwhile = "until then guards use the defaults, and armed ones refuse protected calls"
+        mend = f"mend that in {shlex.quote(str(path))}; {meanwhile}"
         yield Finding(Level.WRONG, "configuration", str(error), mend)
         return
     yield Finding(Level.GOOD, "configuration", str(path) if path.exists() else f"defaults (there is no {path})")
