@@ -16,7 +16,7 @@ from mcpwatch.guard.breaker import Breaker, PolicyMoved
 from mcpwatch.guard.measure import Measure
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import TOOL, Facts, Judge, Review
-from mcpwatch.meter.prices import PriceBook, PriceRule
+from mcpwatch.meter.prices import PriceBook
 from mcpwatch.meter.tokens import estimate
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError, storable, turn_is_free
@@ -260,7 +260,7 @@ class Gate:
         with self._reviewing:
             if policy is not None:
                 self._try_refresh(policy)
-            texts, own = review.unjudged(found, rules, first=first)
+            texts, own = review.unjudged(kind, found, rules, first=first)
             others = review.facts.inventory
         # Outside the lock: a text made to be slow must not hold up a refusal or the panic key.
         made = {text.fingerprint: judge(text, self._server, own, others) for text in texts}
@@ -330,8 +330,7 @@ class Gate:
         self._rules_ready.set()
         try:
             config = configuration.load()
-            rules = [PriceRule(x.pattern, x.per_call, x.per_1k_in, x.per_1k_out, x.model) for x in config.prices]
-            self._measure.prices = PriceBook(config.default_price_per_1k, rules)
+            self._measure.prices = PriceBook.from_config(config.default_price_per_1k, config.prices)
         except (configuration.ConfigError, ValueError) as error:
             config = configuration.Config()
             self._misconfigured = str(error)

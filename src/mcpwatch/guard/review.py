@@ -118,7 +118,7 @@ class Review:
     # -- lists -----------------------------------------------------------------------------------------
 
     def unjudged(
-        self, found: Sequence[Definition], rules: str, *, first: bool
+        self, kind: str, found: Sequence[Definition], rules: str, *, first: bool
     ) -> tuple[list[Definition], tuple[str, ...]]:
         """What of a page the rules have not read, at most as much as is read at all; and the names of the server's
         tools, one that stands twice on the list twice. For judging before `listing`, without the gate's lock."""
@@ -126,11 +126,13 @@ class Review:
         page = [d.name for d in texts.values() if d.kind == TOOL]
         listed = self._listed(TOOL)
         if first:  # a new list: what the old one had beside it are names, no twins
-            names = [*page, *(name for name in listed if name not in set(page))]
+            fresh = set(page)
+            names = [*page, *(name for name in listed if name not in fresh)]
         else:
             names = [*page, *(name for name, here in listed.items() for _ in here)]
-        unread = [d for d in texts.values() if self.facts.versions.get(d.fingerprint) != rules]
-        return unread[:MOST_JUDGED], tuple(names[:MOST_JUDGED])
+        room = max(0, MOST_JUDGED - (0 if first else len(self._seen.get(kind, ()))))
+        unread = [d for d in islice(texts.values(), room) if self.facts.versions.get(d.fingerprint) != rules]
+        return unread, tuple(names[:MOST_JUDGED])
 
     def listing(
         self, kind: str, found: Sequence[Definition], judge: Judge, rules: str, *, first: bool, last: bool
