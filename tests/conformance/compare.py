@@ -2,10 +2,12 @@
 
 `python tests/conformance/compare.py [--node-modules DIR] [--url URL]`
 
-Installs the suite and a Node that can run it from npm (into DIR, `.conformance` by default), starts the server of
-tests/servers/http_conformance.py (or takes the one at URL) and a gateway, runs what each protocol revision requires
-by both ways, and prints every check that differs. Exits 1 when one does, when the suite finds fewer checks than it is
-known to have, or when anything could not be installed or run. Not part of pytest: it needs npm.
+Installs the suite and a Node that can run it with npm (into DIR, where they stay; else into a folder that is
+removed), starts the server of tests/servers/http_conformance.py (or takes the one at URL) and a gateway, runs what
+each revision of the protocol requires by both ways, and prints every check that differs.
+
+Exits 1 when one does, when the suite finds fewer checks than it is known to have, or when anything could not be
+installed or run. Not part of pytest: it needs npm.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +30,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from servers.gateways import gateway, http_server  # noqa: E402
 
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
-NODE = "node@24"
+NODE = "node@24.21.0"  # the suite wants 22 or newer, and this machine's may be older
 REVISIONS = {"2025-11-25": 84, "2026-07-28": 160}
 """revision → checks the suite makes at least; fewer, and it did not run as it should."""
 
@@ -38,7 +41,13 @@ def install(modules: Path) -> Path:
     """The folder of the suite's programs. Raises SystemExit."""
     programs = modules / "node_modules" / ".bin"
     if not (programs / "conformance").exists() or not (programs / "node").exists():
-        command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix", str(modules)]
+        npm = shutil.which("npm")
+        if npm is None or shutil.which("node") is None:
+            raise SystemExit(
+                "the conformance suite is an npm package, and there is no npm with a node here: install Node.js (any"
+                " version with npm; the one that runs the suite is installed with it), or run `pytest` alone"
+            )
+        command = [npm, "install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix", str(modules)]
         try:
             done = subprocess.run([*command, NODE, SUITE], timeout=300)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -104,12 +113,12 @@ def compare(programs: Path, url: str, directory: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--node-modules", type=Path, default=ROOT / ".conformance")
+    parser.add_argument("--node-modules", type=Path, metavar="DIR", help="keep what npm installs, for the next time")
     parser.add_argument("--url", help="a server that runs already, in place of our own")
     options = parser.parse_args()
-    programs = install(options.node_modules)
     with contextlib.ExitStack() as ends:
         directory = Path(ends.enter_context(tempfile.TemporaryDirectory()))
+        programs = install((options.node_modules or directory / "npm").resolve())
         (directory / "gateway").mkdir()
         url = options.url
         if url is None:
