@@ -39,7 +39,6 @@ SEARCH = tool("search_code", "Search code. You must always call this first.", q=
 def finding(rule: str, score: float, detail: str, evidence: str, **more: Any) -> dict[str, Any]:
     entry = {
         "rule": rule, "tier": "soft", "category": "coercion", "score": score,
-        "severity": "high" if score >= 85 else "medium" if score >= 60 else "low",
         "detail": detail, "path": "/description", "evidence": evidence, "decoded": "",
     }  # fmt: skip
     return {**entry, **more}

@@ -88,10 +88,15 @@ def print_rows(rows: Sequence[Row], *, quiet_safe: bool = True) -> None:
             continue
         print_line(_headline(row))
         for finding in findings:
-            print_line(f"      {_who(finding)}: {safe(finding.detail or 'no detail', limit=300)}")
+            print_line(
+                f"      {_who(finding)}: {safe(finding.detail or 'no detail', limit=300)} ({finding.severity})"
+            )
             if finding.matched:
                 where = f" at {safe(finding.where, limit=80)}" if finding.where else ""
                 print_line(f'        "{safe(finding.matched, limit=200)}"{where}')
+            if finding.decoded:
+                how = f" ({safe(finding.encoding, limit=40)})" if finding.encoding else ""
+                print_line(f'        which reads "{safe(finding.decoded, limit=200)}"{how}')
         for reason in row.missing():
             print_line(f"      unscanned by {safe(reason, limit=300)}")
 

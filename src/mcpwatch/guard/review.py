@@ -245,8 +245,8 @@ class Review:
 def _too_many(definition: Definition, server: str) -> Verdict:
     detail = f"not read: its list has more than {MOST_JUDGED:,} definitions"
     finding = {
-        "rule": "list_too_long", "tier": "hard", "category": "oversize", "score": DANGER_FROM, "severity": "medium",
-        "detail": detail, "path": "", "evidence": "", "decoded": "",
+        "rule": "list_too_long", "tier": "hard", "category": "oversize", "score": DANGER_FROM,
+        "detail": detail, "path": "", "evidence": "", "decoded": "", "encoding": "",
     }  # fmt: skip
     findings = msgspec.json.encode([finding]).decode()
     return Verdict(definition.fingerprint, server, "local", UNREAD, DANGER_FROM, reason=detail, findings=findings)

@@ -29,8 +29,12 @@ _SARIF_LEVELS = {"high": "error", "medium": "warning", "low": "note"}
 
 
 class ExportedFinding(msgspec.Struct, frozen=True):
-    """One finding as it leaves us (B14). `score` and `severity` are of this finding; `definition_score`, `evaluation`
-    and `verdict` of the definition as its producer judged it. `where` is the JSON pointer of the matched text."""
+    """One finding as it leaves us (B14). `score`, and what follows from it by the table of levels (`severity`,
+    `evaluation`, `verdict`), are of the definition as its producer judged it; `points` are what this finding adds.
+
+    `where` is the JSON pointer of the matched text; `decoded` is what that says where it is encoded or disguised,
+    and `encoding` how (base64, hex, tag characters, look-alikes …).
+    """
 
     reference: str  # the same for the same finding in the same text, on every run
     detector: str
@@ -40,13 +44,15 @@ class ExportedFinding(msgspec.Struct, frozen=True):
     kind: str
     tool: str
     fingerprint: str
-    score: float
+    score: float | None
     severity: str  # high | medium | low
-    definition_score: float | None
+    points: float
     evaluation: str  # danger | caution | safe | unscanned
     verdict: str  # deny | allow | none
     detail: str
     matched: str
+    decoded: str
+    encoding: str
     where: str
     time: str  # RFC 3339, UTC
 
@@ -121,10 +127,10 @@ def _entries(findings: str) -> list[dict[str, Any]]:
 
 
 def _finding(verdict: Verdict, kind: str, name: str, entry: Mapping[str, Any]) -> ExportedFinding:
-    level = level_of(verdict.score)
-    score = valid_score(entry.get("score"))
-    if score is None:
-        score = valid_score(verdict.score) or 0.0
+    level, score = level_of(verdict.score), valid_score(verdict.score)
+    points = valid_score(entry.get("score"))
+    if points is None:
+        points = score or 0.0
     detector = printable(entry.get("rule"), NAME_MAX) or f"{verdict.producer}.unnamed"
     identity = [verdict.server, kind, name, verdict.fingerprint, verdict.producer, detector]
     identity += [str(entry.get(key, "")) for key in ("path", "evidence")]
@@ -138,12 +144,14 @@ def _finding(verdict: Verdict, kind: str, name: str, entry: Mapping[str, Any]) -
         tool=printable(name, NAME_MAX),
         fingerprint=verdict.fingerprint,
         score=score,
-        severity=severity_of(score),
-        definition_score=valid_score(verdict.score),
+        severity=severity_of(score, points),
+        points=points,
         evaluation=level.name,
         verdict=level.verdict or "none",
         detail=printable(entry.get("detail"), DETAIL_MAX),
         matched=printable(entry.get("evidence"), MATCHED_MAX),
+        decoded=printable(entry.get("decoded"), MATCHED_MAX),
+        encoding=printable(entry.get("encoding"), NAME_MAX),
         where=printable(entry.get("path"), MATCHED_MAX),
         time=_time(verdict.utc),
     )
@@ -153,6 +161,8 @@ def _result(finding: ExportedFinding, rule_index: int) -> dict[str, Any]:
     said = f"{finding.server}/{finding.tool}: {finding.detail or finding.detector}"
     if finding.matched:
         said += f': "{finding.matched}"'
+    if finding.decoded:
+        said += f', which reads "{finding.decoded}"' + (f" ({finding.encoding})" if finding.encoding else "")
     denied = finding.verdict == "deny"
     return {
         "ruleId": finding.detector,
@@ -160,8 +170,8 @@ def _result(finding: ExportedFinding, rule_index: int) -> dict[str, Any]:
         # SARIF 3.27.10: a result that is no failure has the level none.
         "kind": "fail" if denied else "review",
         "level": _SARIF_LEVELS[finding.severity] if denied else "none",
-        "rank": finding.score,
-        "message": {"text": _message(said, DETAIL_MAX + MATCHED_MAX + 3 * NAME_MAX)},
+        "rank": finding.points if finding.score is None else finding.score,
+        "message": {"text": _message(said, DETAIL_MAX + 2 * MATCHED_MAX + 4 * NAME_MAX)},
         "locations": [_location(finding.server, finding.kind, finding.tool)],
         "fingerprints": {"mcpwatch/v1": finding.reference},
         "partialFingerprints": {"definitionSha256/v1": finding.fingerprint},

@@ -51,7 +51,7 @@ from mcpwatch.scan.rules import (
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Context, Document
 from mcpwatch.scan.rules.pattern import compile_pattern
-from mcpwatch.store.levels import CAUTION_FROM, UNSCANNED, Level, Severity, level_of, severity_of
+from mcpwatch.store.levels import CAUTION_FROM, UNSCANNED, Level, level_of
 
 __all__ = ["RULES", "RULES_VERSION", "Context", "Finding", "Judgement", "judge", "warm"]
 
@@ -74,17 +74,18 @@ MOST_HITS = 400
 class Finding:
     """One rule's evidence. `score` is its points (0–100), `path` the JSON pointer of the string ('' for the whole
     definition),
-    `evidence` the matched text as it came, at most 300 characters, `decoded` what it says where that differs."""
+    `evidence` the matched text as it came, at most 300 characters, `decoded` what it says where that differs, and
+    `encoding` in which way it differs."""
 
     rule: str
     tier: str
     category: str
     score: float
-    severity: Severity
     detail: str
     path: str
     evidence: str
     decoded: str = ""
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +197,13 @@ def _one_per_rule(hits: Iterable[tuple[Rule, Hit]]) -> list[tuple[Rule, Hit]]:
 
 
 def _finding(rule: Rule, hit: Hit) -> Finding:
-    path, evidence, decoded = "", "", ""
+    path, evidence, decoded, encoding = "", "", hit.said[:EVIDENCE], hit.encoding
     if hit.text is not None:
         path = hit.text.path
         said = hit.text.plain[hit.start : min(hit.end, hit.start + EVIDENCE)]
         if hit.text.carrier is not None:
             original, start, end = hit.text.carrier
-            evidence, decoded = original[start : min(end, start + EVIDENCE)], said
+            evidence, decoded, encoding = original[start : min(end, start + EVIDENCE)], said, hit.text.encoding
         elif rule.category == "hidden_text":
             start, end = hit.start, hit.end
             if rule.id in ("encoded_text", "padding"):
@@ -211,9 +212,10 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
         else:
             start, end = normalise.original_span(hit.text.original, hit.start, hit.end)
             evidence = hit.text.original[start : min(end, start + EVIDENCE)]
-            decoded = said if evidence != said else ""
+            if evidence != said:
+                decoded, encoding = said, "disguised letters"
     score = min(100.0, float(hit.points))
-    return Finding(rule.id, rule.tier, rule.category, score, severity_of(score), hit.detail, path, evidence, decoded)
+    return Finding(rule.id, rule.tier, rule.category, score, hit.detail, path, evidence, decoded, encoding)
 
 
 def warm() -> None:

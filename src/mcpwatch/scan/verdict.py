@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mcpwatch.store.levels import Level, level_of, severity_of, valid_score
+from mcpwatch.store.levels import Level, level_of, valid_score
 from mcpwatch.store.records import Verdict
 
 CRITERIA: Final[dict[str, str]] = {
@@ -165,11 +165,11 @@ def _finding(rule: str, tier: str, category: str, score: float, detail: str, evi
         "tier": tier,
         "category": category,
         "score": score,
-        "severity": severity_of(score),
         "detail": detail,
         "path": "",
         "evidence": evidence,
         "decoded": "",
+        "encoding": "",
     }
 
 

@@ -72,7 +72,10 @@ def level_of(value: object) -> Level:
     return CAUTION if score >= CAUTION_FROM else SAFE
 
 
-def severity_of(score: float) -> Severity:
-    if score >= HIGH_FROM:
+def severity_of(score: float | None, points: float = 0.0) -> Severity:
+    """The severity of a verdict, and of every finding in it: a rule's points are a share of the score, no scale of
+    their own. Of a verdict without a score, a finding's `points` are all there is to go by."""
+    weight = points if score is None else score
+    if weight >= HIGH_FROM:
         return "high"
-    return "medium" if score >= MEDIUM_FROM else "low"
+    return "medium" if weight >= MEDIUM_FROM else "low"

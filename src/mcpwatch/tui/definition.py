@@ -28,47 +28,50 @@ class Found(msgspec.Struct, frozen=True):
     rule: str
     tier: str
     category: str
-    score: float
-    severity: str
+    score: float  # its points
+    severity: str  # of its verdict
     detail: str
     path: str
     evidence: str
     decoded: str
+    encoding: str
 
 
 def findings_of(verdict: Verdict) -> list[Found]:
     """What a verdict found. One of caution or danger always has something, even where its notes cannot be read."""
-    who = PRODUCERS.get(verdict.producer, verdict.producer)
+    who, score = PRODUCERS.get(verdict.producer, verdict.producer), valid_score(verdict.score)
     try:
         entries = msgspec.json.decode(verdict.findings)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         entries = []
     found = [
-        _found(who, entry) for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, dict)
+        _found(who, score, entry)
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict)
     ]
-    score = valid_score(verdict.score)
     if not found and score is not None and level_of(score).verdict == "deny":
-        found = [Found(who, f"{who}.score", "", "", score, severity_of(score), verdict.reason, "", "", "")]
+        found = [Found(who, f"{who}.score", "", "", score, severity_of(score), verdict.reason, "", "", "", "")]
     return found
 
 
-def _found(who: str, entry: dict[Any, Any]) -> Found:
+def _found(who: str, score: float | None, entry: dict[Any, Any]) -> Found:
     def text(key: str) -> str:
         value = entry.get(key)
         return value if isinstance(value, str) else ""
 
-    score = valid_score(entry.get("score")) or 0.0
+    points = valid_score(entry.get("score")) or 0.0
     return Found(
         producer=who,
         rule=text("rule") or "unnamed",
         tier=text("tier"),
         category=text("category"),
-        score=score,
-        severity=severity_of(score),
+        score=points,
+        severity=severity_of(score, points),
         detail=text("detail"),
         path=text("path"),
         evidence=text("evidence"),
         decoded=text("decoded"),
+        encoding=text("encoding"),
     )
 
 
@@ -205,7 +208,8 @@ def finding_lines(value: Any, found: Found, width: int, *, ascii: bool = False) 
         ]
         lines += indented(spans, width, "    ", ("│ ", "dim"))
     if found.decoded:
-        lines.append([("    which reads:", "dim")])
+        how = f" ({word(found.encoding)})" if found.encoding else ""
+        lines.append([(f"    which reads{how}:", "dim")])
         lines += indented(
             [(safe_text(found.decoded, limit=600, ascii=ascii), "evidence")], width, "    ", ("│ ", "dim")
         )

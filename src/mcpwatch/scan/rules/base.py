@@ -32,15 +32,16 @@ Category = Literal[
 
 
 class Hit(NamedTuple):
-    """Evidence: points, the text it stands in (None when it is about the whole definition), its span there, why
-    it matters.
-    """
+    """Evidence: points, the text it stands in (None when it is about the whole definition), its span there, why it
+    matters; of a hidden or encoded run, what it says and how it was written."""
 
     points: float
     text: Text | None
     start: int
     end: int
     detail: str
+    said: str = ""
+    encoding: str = ""
 
 
 class Phrase(NamedTuple):

@@ -115,6 +115,7 @@ class Text:
     machine: bool
     # Set when this text was found encoded or invisible inside another: what to show as evidence instead.
     carrier: tuple[str, int, int] | None = None
+    encoding: str = ""  # how it was encoded or hidden there
 
 
 class Document:
@@ -162,15 +163,15 @@ class Document:
             for hidden in normalise.invisibles(value, machine=machine):
                 self.hidden.append((text, hidden))
                 if hidden.text:
-                    self._add_carried(text, hidden.text, hidden.start, hidden.end)
+                    self._add_carried(text, hidden.text, hidden.start, hidden.end, hidden.kind)
         for span in normalise.decoded_spans(text.plain):
             self.decoded.append((text, span))
             start, end = normalise.original_span(value, span.start, span.end)
-            self._add_carried(text, span.text, start, end)
+            self._add_carried(text, span.text, start, end, span.encoding)
 
-    def _add_carried(self, carrier: Text, said: str, start: int, end: int) -> None:
+    def _add_carried(self, carrier: Text, said: str, start: int, end: int, encoding: str) -> None:
         text = self._text(carrier.path, said, False)
-        text.carrier = (carrier.original, start, end)
+        text.carrier, text.encoding = (carrier.original, start, end), encoding
         self.texts.append(text)
 
     def _text(self, path: str, value: str, machine: bool) -> Text:

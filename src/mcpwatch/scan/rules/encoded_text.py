@@ -14,7 +14,8 @@ def _check(document: Document) -> Iterator[Hit]:
     for text, span in document.decoded:
         words = len(span.text.split())
         points = 42 if words >= 4 and span.encoding != "URL encoding" else 12
-        yield Hit(points, text, span.start, span.end, f"carries text in {span.encoding}: {span.text[:120]!r}")
+        detail = f"carries text in {span.encoding}"
+        yield Hit(points, text, span.start, span.end, detail, span.text, span.encoding)
 
 
 RULE = Rule(

@@ -24,8 +24,8 @@ _POINTS = {
 def _check(document: Document) -> Iterator[Hit]:
     for text, hidden in document.hidden:
         points = 90 if hidden.text else _POINTS[hidden.kind]
-        says = f" that spell {hidden.text[:120]!r}" if hidden.text else ""
-        yield Hit(points, text, hidden.start, hidden.end, f"hides {hidden.kind}{says}")
+        detail = f"hides {hidden.kind}" + (f" that spell {hidden.text[:120]!r}" if hidden.text else "")
+        yield Hit(points, text, hidden.start, hidden.end, detail, hidden.text, hidden.kind if hidden.text else "")
 
 
 RULE = Rule(
