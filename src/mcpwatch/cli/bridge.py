@@ -16,7 +16,7 @@ def main(argv: Sequence[str]) -> int:
     from mcpwatch.guard.gate import Gate
     from mcpwatch.relay.bridge import Bridge
     from mcpwatch.relay.http_headers import Unset, expanded
-    from mcpwatch.relay.http_upstream import checked_url
+    from mcpwatch.relay.http_upstream import checked_url, shown
     from mcpwatch.scan.local import load_judge
 
     try:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
         Gate,
         server=name or (url.host or "server"),
         transport="http",
-        command=str(url.with_query(None).with_user(None)),
+        command=shown(url),
         load_judge=load_judge,
     )
     return bridge.run(make)

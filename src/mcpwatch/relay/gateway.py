@@ -1,14 +1,9 @@
-"""The gateway: one process for all HTTP servers, `http://127.0.0.1:7373/<server>/mcp` for each.
-
-A browser's page may not use it: a name that was made to point here (DNS rebinding) does not get past the Host header,
-a page of another origin not past Origin.
-"""
+"""The gateway: one process for all HTTP servers, `http://127.0.0.1:7373/<server>/mcp` for each."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import hmac
 import logging
 import os
 import secrets
@@ -17,21 +12,20 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from mcpwatch.protocol import replies
-from mcpwatch.protocol.message import INVALID_REQUEST
 from mcpwatch.relay import gateway_control
+from mcpwatch.relay.gateway_access import Access, Refused, refusal
 from mcpwatch.relay.gateway_control import HEALTH, Health, url_host
 from mcpwatch.relay.http_flow import handle
-from mcpwatch.relay.http_headers import OUR_TOKEN, Unset, expanded
+from mcpwatch.relay.http_headers import Unset, expanded
 from mcpwatch.relay.http_relay import HttpServer
-from mcpwatch.relay.http_upstream import HEADER_BYTES, checked_url, pool
+from mcpwatch.relay.http_upstream import HEADER_BYTES, checked_url, pool, shown
 from mcpwatch.relay.http_wellknown import WELL_KNOWN, relay_metadata
 from mcpwatch.relay.oauth_tokens import Fresh
 from mcpwatch.store import config as configuration
@@ -44,12 +38,7 @@ HEADERS_S: Final = 75  # for the head of a request, and between two of a connect
 GARBAGE: Final = 10_000  # objects between two looks for cycles; a request makes some hundred
 SWEEP_S: Final = 60.0
 LOOK_S: Final = 1.0  # between two looks at the configuration file
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _log = logging.getLogger("mcpwatch.gateway")
-
-
-class Refused(Exception):
-    """The gateway cannot start. One sentence."""
 
 
 class Gateway:
@@ -58,14 +47,13 @@ class Gateway:
     def __init__(self, settings: configuration.Gateway, load_judge: Any) -> None:
         self._settings = settings
         self._load_judge = load_judge
-        self._token = read_token(settings)
-        self._names = _LOOPBACK | {settings.host.lower(), *(host.lower() for host in settings.hosts)}
         self._servers: dict[str, HttpServer] = {}
         self._defined: dict[str, configuration.HttpServer] = {}
         self._problems: dict[str, str] = {}
         self._config_seen: tuple[float, Any] = (0.0, None)
         self._started = time.monotonic()
         self._word = secrets.token_hex(16)
+        self._access = Access(settings, self._word)
         self._streams = 0
 
     # -- life --------------------------------------------------------------------------------------------
@@ -82,6 +70,7 @@ class Gateway:
             self._handle,
             handler_cancellation=True,
             access_log=None,
+            logger=_quiet_about_garbage(),
             keepalive_timeout=HEADERS_S,
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
@@ -214,11 +203,11 @@ class Gateway:
     # -- requests ----------------------------------------------------------------------------------------
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        problem = self._barred(request)
+        path = request.rel_url.raw_path
+        problem = self._access.barred(request, health=path == HEALTH)
         if problem is not None:
             return problem
         self._refresh()
-        path = request.rel_url.raw_path
         if path == HEALTH:
             return self._health()
         if path.startswith(WELL_KNOWN):
@@ -241,40 +230,13 @@ class Gateway:
         finally:
             self._streams -= 1
 
-    def _barred(self, request: web.BaseRequest) -> web.Response | None:
-        """Why this request may not come in, if it may not."""
-        headers = request.headers
-        host = _host_of(headers.get("Host", ""))
-        if host not in self._names:
-            return refusal("this Host is not one of the gateway's (DNS rebinding); see `hosts` under [gateway]", 403)
-        origin = headers.get("Origin")
-        if origin is not None and origin not in self._settings.origins and not _of_this_machine(origin):
-            return refusal("pages of this Origin may not use the gateway; see `origins` under [gateway]", 403)
-        if self._token is not None and request.rel_url.raw_path != HEALTH:
-            return self._without_token(request)
-        return None
-
-    def _without_token(self, request: web.BaseRequest) -> web.Response | None:
-        token = self._token or b""
-        sent = request.headers.get(OUR_TOKEN)
-        if sent is None:
-            scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-            if scheme.lower() != "bearer":
-                sent = ""
-            request["for us"] = frozenset({"authorization"})
-        if hmac.compare_digest(sent.strip().encode("utf-8", "replace"), token):
-            return None
-        response = refusal(f"this gateway wants its token in the header {OUR_TOKEN}", 401)
-        response.headers["WWW-Authenticate"] = 'Bearer realm="mcpwatch"'
-        return response
-
     def _health(self) -> web.Response:
         health = Health(
             version=version("mcpwatch"),
             pid=os.getpid(),
             word=self._word,
             uptime_s=round(time.monotonic() - self._started, 1),
-            servers={name: str(one.url.with_query(None).with_user(None)) for name, one in self._servers.items()},
+            servers={name: shown(one.url) for name, one in self._servers.items()},
             sessions=sum(len(one.sessions) for one in self._servers.values()),
             streams=self._streams,
             problems=self._problems
@@ -283,35 +245,14 @@ class Gateway:
         return web.Response(body=msgspec.json.encode(health), content_type="application/json")
 
 
-def refusal(text: str, status: int) -> web.Response:
-    """An answer of the gateway's own, which no server has seen."""
-    body = replies.error(b"null", INVALID_REQUEST, f"mcpwatch: {text}").strip()
-    return web.Response(body=body, status=status, content_type="application/json")
+def _quiet_about_garbage() -> logging.Logger:
+    """What the HTTP library logs, without what is not HTTP: anyone can send that, as often as they like."""
+    logger = logging.getLogger("mcpwatch.gateway.http")
+    if not logger.filters:
+        logger.addFilter(_not_of_garbage)
+    return logger
 
 
-def read_token(settings: configuration.Gateway) -> bytes | None:
-    """The word that requests must bring. Raises `Refused`: others of the network need one."""
-    if settings.token_file is None:
-        if settings.host.lower() not in _LOOPBACK:
-            raise Refused(f"{settings.host} is not this machine alone: a --token-file is needed to let others in")
-        return None
-    try:
-        token = Path(settings.token_file).expanduser().read_bytes().strip()
-    except OSError as error:
-        raise Refused(f"the token file {settings.token_file} cannot be read: {error.strerror}") from error
-    if len(token) < 16:
-        raise Refused(f"the token in {settings.token_file} is shorter than 16 characters")
-    return token
-
-
-def _host_of(value: str) -> str:
-    """The name in a Host header, without the port."""
-    value = value.strip().lower()
-    if value.startswith("["):
-        return value[1 : value.find("]")] if "]" in value else ""
-    return value.partition(":")[0]
-
-
-def _of_this_machine(origin: str) -> bool:
-    scheme, separator, rest = origin.partition("://")
-    return bool(separator) and scheme in ("http", "https") and _host_of(rest) in _LOOPBACK
+def _not_of_garbage(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, ConnectionError))

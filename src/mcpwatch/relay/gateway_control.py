@@ -14,8 +14,10 @@ from typing import Final
 
 import msgspec
 
+from mcpwatch.relay.http_headers import OUR_TOKEN
 from mcpwatch.store import gateways
 from mcpwatch.store.gateways import GatewayRow
+from mcpwatch.store.health import runs
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.paths import state_dir
 
@@ -67,10 +69,10 @@ def find(state: Path | None = None, timeout_s: float = ANSWER_S) -> Found:
 
 def look(row: GatewayRow, timeout_s: float = ANSWER_S) -> Found:
     """Whether the gateway written down is alive."""
-    if not row.word or not _alive(row.pid):
+    if not row.word or not runs(row.pid):
         return Found("none")
     try:
-        health = ask(row.host, row.port, timeout_s)
+        health = ask(row.host, row.port, timeout_s, word=row.word)
     except ConnectionRefusedError:
         return Found("none")  # another program has its process id now
     except (OSError, ValueError, http.client.HTTPException, msgspec.MsgspecError):
@@ -78,11 +80,13 @@ def look(row: GatewayRow, timeout_s: float = ANSWER_S) -> Found:
     return Found("up", row, health) if health.word == row.word else Found("none")
 
 
-def ask(host: str, port: int, timeout_s: float = ANSWER_S) -> Health:
-    """A gateway's word about itself. Raises OSError, HTTPException or MsgspecError."""
+def ask(host: str, port: int, timeout_s: float = ANSWER_S, *, word: str = "") -> Health:
+    """A gateway's word about itself; `word` (its row's, or its token) is asked for by one that has a token. Raises
+    OSError, HTTPException or MsgspecError."""
     connection = http.client.HTTPConnection(connect_host(host), port, timeout=timeout_s)
+    headers = {"Host": f"127.0.0.1:{port}"} | ({OUR_TOKEN: word} if word else {})
     try:
-        connection.request("GET", HEALTH, headers={"Host": f"127.0.0.1:{port}"})
+        connection.request("GET", HEALTH, headers=headers)
         return msgspec.json.decode(connection.getresponse().read(1 << 20), type=Health)
     finally:
         connection.close()
@@ -130,7 +134,7 @@ def stop(found: Found, wait_s: float = 10.0) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + wait_s
-    while _alive(pid):
+    while runs(pid):
         if time.monotonic() > deadline:
             return False
         with contextlib.suppress(OSError):  # our own child would stay a zombie
@@ -157,18 +161,6 @@ def url_host(host: str) -> str:
     """The same as part of a URL."""
     host = connect_host(host)
     return f"[{host}]" if ":" in host else host
-
-
-def _alive(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def summary(found: Found) -> str:

@@ -17,6 +17,7 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser
 from mcpwatch.protocol.session import LISTS
+from mcpwatch.relay.gateway_access import FOR_US
 from mcpwatch.relay.http_events import TooLarge, message_event
 from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disagreement, to_client, to_server
 from mcpwatch.relay.http_pump import Pump
@@ -51,7 +52,7 @@ class Flow:
     def __init__(self, server: HttpServer, request: web.BaseRequest) -> None:
         self._server = server
         self._request = request
-        kept = request.get("for us", frozenset())
+        kept = request.get(FOR_US, frozenset())
         own = server.own_headers(request.headers, kept)
         self._headers = to_server(request.headers.items(), request.headers.get("Connection", ""), own, kept)
         self._word = request.headers.get(SESSION)

@@ -26,7 +26,7 @@ from mcpwatch.protocol.events import Identity
 from mcpwatch.relay.exchange import MODERN
 from mcpwatch.relay.http_headers import METHOD, NAME, SESSION, VERSION
 from mcpwatch.relay.http_session import HttpSession, Looked, Said, Strangers, Stream
-from mcpwatch.relay.http_upstream import Unreachable, ask
+from mcpwatch.relay.http_upstream import Unreachable, ask, shown
 from mcpwatch.relay.oauth_tokens import Fresh
 
 IDLE_S: Final = 3600.0
@@ -65,7 +65,7 @@ class HttpServer:
         self.limit = limit
         self._worker = worker
         self._loop = asyncio.get_running_loop()
-        self._shown = str(url.with_query(None).with_user(None))
+        self._shown = shown(url)
         self.sessions: dict[str, HttpSession] = {}
         self.endpoints: dict[str, tuple[HttpSession, URL]] = {}  # of HTTP+SSE streams (2024-11-05), by a word of ours
         self._open: set[HttpSession] = set()  # with something unanswered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import urllib.request
 from collections.abc import AsyncIterator
 from typing import Final
@@ -11,6 +12,8 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from mcpwatch.store.mask import MASK, masked
+
 CONNECT_S: Final = 15.0
 KEEP_S: Final = 3.0  # servers close idle connections after 5 s; a request on one that is closing is lost
 HEADER_BYTES: Final = 1 << 16
@@ -18,6 +21,7 @@ REDIRECTS: Final = 3
 _SAME_REQUEST: Final = (307, 308)
 _OF_A_GET: Final = (301, 302, 303)
 _THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
+_KEY_LIKE: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w%.~=+-]{20,}", re.ASCII)
 _AUTOMATIC: Final = ("User-Agent", "Accept", "Content-Type", "Accept-Encoding")
 
 
@@ -39,10 +43,20 @@ def pool() -> aiohttp.ClientSession:
 
 def checked_url(text: str) -> URL:
     """The URL of a server. Raises ValueError."""
-    url = URL(text)
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"{text!r} is no http or https URL")
+    try:
+        url = URL(text)
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ValueError
+        url.port  # noqa: B018 - raises for one that is none
+    except ValueError:
+        raise ValueError("its `url` is no http or https URL") from None  # which may hold secrets all the same
     return url.with_fragment(None)
+
+
+def shown(url: URL) -> str:
+    """A URL for people and records: no login, no query, and no part of the path that looks like a key."""
+    parts = [MASK if _KEY_LIKE.fullmatch(part) else part for part in url.raw_path.split("/")]
+    return f"{url.origin()}{masked('/'.join(parts))}"
 
 
 def same_origin(url: URL, other: URL) -> bool:
