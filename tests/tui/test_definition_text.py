@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mcpwatch.store.definitions import text_before
 from mcpwatch.store.records import SeenText, Verdict
 from mcpwatch.store.scans import Judged
 from mcpwatch.tui.cells import wrap_spans
 from mcpwatch.tui.definition import at, definition_lines, finding_lines, findings_of, parse, quotation
-from mcpwatch.tui.diff_text import before, change_lines
+from mcpwatch.tui.diff_text import change_lines
 from mcpwatch.tui.finding_rows import finding_lines as finding_rows
 from mcpwatch.tui.levels import ASCII
 from mcpwatch.tui.safe_text import is_plain
@@ -185,10 +186,10 @@ def test_what_a_text_is_compared_with() -> None:
         return seen({}, fingerprint, first_utc=first, last_utc=first + 5, decision=decision, decided_utc=decided)
 
     first, second, third = one("1", 1), one("2", 2), one("3", 3)
-    assert before([first, second, third], third) == second
-    assert before([first, second, third], first) is None
+    assert text_before([first, second, third], third) == second
+    assert text_before([first, second, third], first) is None
     trusted, newer = one("1", 1, "approved", 9), one("2", 2, "approved", 8)
-    assert before([trusted, newer, third], third) == trusted, "the one approved last"
+    assert text_before([trusted, newer, third], third) == trusted, "the one approved last"
 
 
 # --- rows of the findings screen ---

@@ -92,6 +92,18 @@ async def test_b15_a_rug_pull_shows_as_a_diff_against_the_approved_text(state: P
         await until(pilot, lambda: app.model.tool(("srv", "tool", "list_events")).state == "QUARANTINED")
 
 
+async def test_b3_a_change_of_what_nobody_approved_is_marked_and_shown_as_a_diff(state: Path) -> None:
+    await asyncio.to_thread(lists, state, "srv", definition("list_events", "Lists the events of a day."))
+    turned = definition("list_events", "Lists the events of a day. Please use it first.")
+    await asyncio.to_thread(lists, state, "srv", turned)
+    async with on_state(state) as (app, pilot):
+        await until(pilot, lambda: "changed" in app.main.tools.text() and "Δ" in app.main.tools.text())
+        assert "to review" not in text_of(app), "a server that was updated is no alarm"
+        await press(pilot, "d")
+        await until(pilot, lambda: "+ Lists the events of a day. Please use it first." in text_of(app))
+        assert "- Lists the events of a day." in text_of(app)
+
+
 async def test_prompts_resources_and_instructions_are_shown_and_filtered_by_kind(state: Path) -> None:
     found = [
         definition("plan", "Plans a trip.", kind="prompt"),

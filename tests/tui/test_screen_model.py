@@ -220,3 +220,12 @@ def test_previews_of_any_shape_are_one_line() -> None:
     odd = ["", "{", "null", "[1]", '{"content":[1,{"text":3}]}', '{"message":{}}', "[" * 3000, '"\\ud800"']
     model.take_calls([call_row(n, result=text, outcome="error") for n, text in enumerate(odd)])
     assert all("\n" not in line.detail for line in model.calls())
+
+
+def test_b3_a_change_is_marked_and_waits_for_a_look_only_where_the_new_text_is_not_safe() -> None:
+    model = Model()
+    rows = [tool_row("a", str(score), score=score, changed=True, last_outcome="ok") for score in (None, 10.0, 55.0)]
+    model.take_tools([*rows, tool_row("a", "pinned", score=10.0, review="changed", changed=True)])
+    assert [line.badges for line in model.tools()] == [("Δ",)] * 4
+    assert {line.state for line in model.tools()} == {"changed"}
+    assert {line.name for line in model.to_review()} == {"None", "55.0", "pinned"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from mcpwatch.cli import ask, exits, report
@@ -12,6 +10,7 @@ from mcpwatch.cli.output import local, print_line, safe
 from mcpwatch.guard import approval
 from mcpwatch.guard.lock import Denied
 from mcpwatch.protocol.diff import field_changes
+from mcpwatch.store.definitions import text_before
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.levels import DANGER
 from mcpwatch.store.records import SeenText
@@ -127,7 +126,7 @@ def show(ledger: Ledger, server: str, kind: str, name: str, text: SeenText) -> N
     """The verdicts on a text, its evidence, and how it differs from the one approved or seen before it."""
     rows = [r for r in report.rows_of(ledger.judged(server, gone=True)) if r.fingerprint == text.fingerprint]
     report.print_rows([row for row in rows if (row.kind, row.name) == (kind, name)], quiet_safe=False)
-    before = _before(ledger.texts(server, kind, name), text)
+    before = text_before(ledger.texts(server, kind, name), text)
     if before is not None:
         word = "approved" if before.decision == "approved" else "seen"
         print_line(f"  Changed since the text {before.fingerprint[:12]} {word} {local(before.first_utc)}:")
@@ -138,17 +137,6 @@ def show(ledger: Ledger, server: str, kind: str, name: str, text: SeenText) -> N
         for sign, value, colour in (("-", change.old, "red"), ("+", change.new, "green")):
             for line in safe(value, limit=_SHOWN, lines="keep").split("\n") if value is not None else ():
                 print_line(click.style(f"      {sign} {line}", fg=colour))
-
-
-def _before(texts: Sequence[SeenText], text: SeenText) -> SeenText | None:
-    """The newest other text that was approved, else the newest other one seen before it."""
-    others = [other for other in texts if other.fingerprint != text.fingerprint]
-    approved = [other for other in others if other.decision == "approved"]
-    if approved:
-        return max(approved, key=lambda other: other.decided_utc or 0)
-    return max(
-        (other for other in others if other.first_utc <= text.first_utc), key=lambda o: o.last_utc, default=None
-    )
 
 
 def confirmed(question: str) -> None:

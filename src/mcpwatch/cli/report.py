@@ -28,6 +28,7 @@ class Row(msgspec.Struct):
     name: str
     fingerprint: str
     decision: str
+    changed: bool = False  # since it was seen before, and not decided about
     local: Verdict | None = None
     remote: Verdict | None = None
 
@@ -72,7 +73,7 @@ def rows_of(judged: Iterable[Judged]) -> list[Row]:
     rows: dict[tuple[str, str, str, str], Row] = {}
     for found in judged:
         key = (found.server, found.kind, found.name, found.fingerprint)
-        row = rows.setdefault(key, Row(*key, found.decision))
+        row = rows.setdefault(key, Row(*key, found.decision, found.changed))
         if found.verdict is not None and found.verdict.producer == "local":
             row.local = found.verdict
         elif found.verdict is not None:
@@ -105,7 +106,7 @@ def _headline(row: Row) -> str:
     level = row.level
     score = "  –" if row.score is None else f"{row.score:3.0f}"
     word = click.style(f"{mark(level)} {level.name:<9}", fg=_COLOURS.get(level))
-    decision = f"  {row.decision}" if row.decision else ""
+    decision = f"  {row.decision}" if row.decision else "  changed" if row.changed else ""
     return f"  {word} {score}  {safe(row.title, limit=200, lines='show')}{decision}  {row.fingerprint[:12]}"
 
 
@@ -152,6 +153,7 @@ def document(row: Row) -> dict[str, Any]:
         "local_score": row.local.score if row.local else None,
         "llm_score": row.remote.score if row.remote else None,
         "decision": row.decision,
+        "changed": row.changed,
         "capabilities": [c for c in (row.local.capabilities if row.local else "").split(",") if c],
         "unscanned": row.missing(),
         "findings": [msgspec.structs.asdict(finding) for finding in row.findings()],

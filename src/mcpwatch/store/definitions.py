@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,6 +14,14 @@ MAX_STORED_JSON = 1 << 20  # characters of one definition kept; a longer one is 
 KEPT_PER_NAME = 50  # texts kept under one name of one server: a server that renames or rewrites cannot fill the disk
 
 VERDICT_COLUMNS = "fingerprint, server, producer, version, score, reason, findings, capabilities, error, tokens, utc"
+
+
+# Whether another text stood under the name of the listing `l` before it, whatever anybody decided about that one.
+# A look into the primary key: at most KEPT_PER_NAME rows.
+CHANGED = (
+    "EXISTS (SELECT 1 FROM listings o WHERE o.server = l.server AND o.kind = l.kind AND o.name = l.name"
+    " AND o.fingerprint <> l.fingerprint AND o.last_utc < l.last_utc)"
+)
 
 
 def read_definitions(db: sqlite3.Connection, server: str) -> ServerDefinitions:
@@ -157,3 +165,13 @@ def texts(db: sqlite3.Connection, server: str, kind: str, name: str) -> list[See
         (server, kind, name),
     ).fetchall()
     return [SeenText(*row) for row in rows]
+
+
+def text_before(texts: Sequence[SeenText], text: SeenText) -> SeenText | None:
+    """What a text is compared with: the newest other one that was approved, else the one listed before it."""
+    others = [other for other in texts if other.fingerprint != text.fingerprint]
+    approved = [other for other in others if other.decision == "approved"]
+    if approved:
+        return max(approved, key=lambda other: other.decided_utc or 0)
+    earlier = [other for other in others if other.last_utc < text.last_utc]
+    return max(earlier, key=lambda other: other.last_utc, default=None)

@@ -181,7 +181,7 @@ class ToolRow(msgspec.Struct, frozen=True):
     fingerprint: str  # "" when called without ever being listed
     listed: bool  # still on the server's list
     score: float | None  # None: unscanned
-    review: str  # "" | approved | blocked | changed | quarantined
+    review: str  # "" | approved | blocked | changed (since another text was approved)
     calls: int
     errors: int
     refused: int
@@ -191,6 +191,7 @@ class ToolRow(msgspec.Struct, frozen=True):
     last_outcome: str
     definition_tokens: int
     protected: bool
+    changed: bool = False  # another text stood under the name before, and nobody has decided about this one
 
 
 class AuditRow(msgspec.Struct, frozen=True):

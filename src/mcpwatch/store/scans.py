@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from mcpwatch.store.definitions import VERDICT_COLUMNS, inventory
+from mcpwatch.store.definitions import CHANGED, VERDICT_COLUMNS, inventory
 from mcpwatch.store.levels import CAUTION_FROM
 from mcpwatch.store.records import Definition, Verdict
 from mcpwatch.store.transaction import Transaction
@@ -33,7 +33,7 @@ class ScannerStatus(msgspec.Struct, frozen=True):
 
     state: str = "off"
     detail: str = ""
-    host: str = ""  # screen | command line
+    host: str = ""  # screen | gateway | command line
     pid: int = 0
     version: str = ""  # model and prompt of the verdicts it makes
     consent: str = ""  # "" (never asked) | agreed | declined | withdrawn
@@ -73,6 +73,7 @@ class Judged(msgspec.Struct, frozen=True):
     listed: bool
     decision: str  # "" | approved | blocked
     verdict: Verdict | None
+    changed: bool = False  # another text stood under the name before, and nobody has decided about this one
 
 
 # -- reads ---------------------------------------------------------------------------------------------
@@ -162,7 +163,8 @@ def read_judged(db: sqlite3.Connection, server: str | None = None, *, gone: bool
     """Everything listed (`gone`: or once listed) with each verdict on it: worst text first, local before remote."""
     columns = ", ".join(f"v.{column}" for column in VERDICT_COLUMNS.split(", "))
     rows = db.execute(
-        f"SELECT l.server, l.kind, l.name, l.fingerprint, l.gone_utc IS NULL, coalesce(r.decision, ''), {columns}"
+        f"SELECT l.server, l.kind, l.name, l.fingerprint, l.gone_utc IS NULL, coalesce(r.decision, ''),"
+        f" {CHANGED}, {columns}"
         " FROM listings l LEFT JOIN verdicts v ON v.fingerprint = l.fingerprint AND v.server = l.server"
         " LEFT JOIN reviews r ON r.server = l.server AND r.kind = l.kind AND r.name = l.name"
         "  AND r.fingerprint = l.fingerprint"
@@ -172,8 +174,8 @@ def read_judged(db: sqlite3.Connection, server: str | None = None, *, gone: bool
         {"server": server, "gone": gone},
     ).fetchall()
     return [
-        Judged(s, k, n, f, bool(listed), d, Verdict(*verdict) if verdict[0] else None)
-        for s, k, n, f, listed, d, *verdict in rows
+        Judged(s, k, n, f, bool(listed), d, Verdict(*verdict) if verdict[0] else None, bool(changed and not d))
+        for s, k, n, f, listed, d, changed, *verdict in rows
     ]
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from mcpwatch.protocol.diff import Change, field_changes
-from mcpwatch.store.records import SeenText
 from mcpwatch.tui.cells import Line, Span
 from mcpwatch.tui.definition import indented
 from mcpwatch.tui.safe_text import safe_text
@@ -14,16 +12,6 @@ from mcpwatch.tui.safe_text import safe_text
 MOST = 8000  # characters of one side of a change
 MOST_CHANGES = 200
 _WORDS = re.compile(r"\s+|[^\s]+")
-
-
-def before(texts: Sequence[SeenText], text: SeenText) -> SeenText | None:
-    """What a text is compared with: the newest other one that was approved, else the newest other one seen before."""
-    others = [other for other in texts if other.fingerprint != text.fingerprint]
-    approved = [other for other in others if other.decision == "approved"]
-    if approved:
-        return max(approved, key=lambda other: other.decided_utc or 0)
-    earlier = [other for other in others if other.first_utc <= text.first_utc]
-    return max(earlier, key=lambda other: other.last_utc, default=None)
 
 
 def change_lines(old: str, new: str, width: int, *, ascii: bool = False) -> list[Line]:

@@ -32,6 +32,7 @@ class FindingLine(msgspec.Struct, frozen=True):
     detail: str
     evidence: str
     decision: str
+    changed: bool  # since the definition was seen before, and not decided about
     found: Found | None
 
     def fields(self) -> dict[str, str]:
@@ -41,7 +42,7 @@ class FindingLine(msgspec.Struct, frozen=True):
             "level": self.level.name,
             "rule": self.rule,
             "kind": self.key[1],
-            "state": f"{self.decision} {self.severity} {self.who}",
+            "state": f"{self.decision} {'changed' if self.changed else ''} {self.severity} {self.who}",
             "": f"{self.server}/{self.title} {self.rule} {self.who} {self.severity} {self.detail} {self.evidence}",
         }
 
@@ -107,6 +108,7 @@ def _line(
         detail=safe(found.detail) if found is not None else safe(failure),
         evidence=safe(found.evidence) if found is not None else "",
         decision=row.decision,
+        changed=row.changed,
         found=found,
     )
 

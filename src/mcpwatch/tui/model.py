@@ -14,6 +14,7 @@ from mcpwatch.guard.review import TOOL, held
 from mcpwatch.store.levels import UNSCANNED, Level, level_of
 from mcpwatch.store.records import AuditRow, CallRow, Outcome, Policy, Session, ToolRow, Usage
 from mcpwatch.store.scans import ScannerStatus, ScanProgress
+from mcpwatch.tui.client_rows import EntryLine, past_servers
 from mcpwatch.tui.preview import detail_of
 from mcpwatch.tui.rows import CallLine, ServerLine, ToolKey, ToolLine, sort_tools
 from mcpwatch.tui.safe_text import is_plain, safe_text
@@ -49,6 +50,7 @@ class Model:
         self.rev = 0
         self.arrived = 0  # calls seen since the start
         self.calls_version = self.tools_version = 0
+        self.configured: Sequence[EntryLine] = ()  # what the clients' files start, where that is known
         self._calls: dict[int, CallLine] = {}
         self._order: list[tuple[int, int]] = []  # (utc, id), oldest first
         self._tool_rows: list[ToolRow] = []
@@ -163,12 +165,16 @@ class Model:
     def successor(self) -> Model:
         """For another state file: nothing of the old one is kept, and everything is drawn anew."""
         fresh = Model(ascii=self._ascii)
-        fresh.policy = self.policy
+        fresh.policy, fresh.configured = self.policy, self.configured
         fresh.calls_version, fresh.tools_version = self.calls_version + 1, self.tools_version + 1
         return fresh
 
     def take_sessions(self, sessions: Sequence[Session]) -> None:
         self.sessions = list(sessions)
+
+    def take_configured(self, entries: Sequence[EntryLine]) -> None:
+        self.configured = tuple(entries)
+        self.tools_version += 1
 
     def _call_line(self, row: CallRow) -> CallLine:
         arrow, status, style = _STATUS.get(row.outcome, ("·", row.outcome, "fg"))
@@ -206,8 +212,8 @@ class Model:
         badges = []
         if self._hidden(row.name) or self._hidden(row.server):
             badges.append("raw!")
-        if row.review in ("changed", "approved"):
-            badges.append("Δ" if row.review == "changed" else "pin")
+        if row.changed or row.review in ("changed", "approved"):
+            badges.append("pin" if row.review == "approved" else "Δ")
         if not row.protected and row.kind == TOOL:
             badges.append("free")
         return ToolLine(
@@ -232,6 +238,7 @@ class Model:
             protected=row.protected,
             listed=row.listed,
             fingerprint=row.fingerprint,
+            changed=row.changed,
         )
 
     def _why_held(self, row: ToolRow) -> str:
@@ -253,7 +260,7 @@ class Model:
             return "LOCKED"
         if not row.listed:
             return "unlisted" if not row.fingerprint else "gone"
-        if row.review == "changed":
+        if row.changed or row.review == "changed":
             return "changed"
         return self.name(row.last_outcome) or "–"
 
@@ -345,7 +352,9 @@ class Model:
             for raw in names
         ]
         total = ServerLine("", "all servers", "", any(s.live for s in lines), sum(tools.values()), UNSCANNED)
-        return [total, *lines]
+        past = past_servers(self.configured)
+        alarming = [line for line in past if line.past == "removed"]
+        return [total, *alarming, *lines, *(line for line in past if line not in alarming)]
 
     def rate(self, now: int, window_ns: int = 60_000_000_000) -> int:
         """Calls in the last minute, of those kept."""
@@ -369,4 +378,4 @@ class Model:
 
 
 def _judgement(row: ToolRow) -> tuple[object, ...]:
-    return row.score, row.review, row.listed
+    return row.score, row.review, row.listed, row.changed

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mcpwatch.guard.review import TOOL
-from mcpwatch.store.levels import Level, valid_score
+from mcpwatch.store.levels import SAFE, Level, valid_score
 from mcpwatch.store.scans import ScanProgress
 from mcpwatch.tui import filters
 
@@ -23,7 +23,7 @@ class ToolLine(msgspec.Struct, frozen=True):
     score: float | None
     badges: tuple[str, ...]  # shown as flags: raw!, pin changes …
     state: str  # ok | error | BLOCKED | QUARANTINED | LOCKED | changed | gone | unlisted | –
-    review: str  # "" | approved | blocked | changed
+    review: str  # "" | approved | blocked | changed (since another text was approved)
     why: str  # why the gate refuses it whatever the limits say; "" when it passes
     calls: int
     errors: int
@@ -36,6 +36,7 @@ class ToolLine(msgspec.Struct, frozen=True):
     protected: bool
     listed: bool
     fingerprint: str
+    changed: bool = False  # since it was seen before, and not decided about
 
     @property
     def title(self) -> str:
@@ -44,8 +45,10 @@ class ToolLine(msgspec.Struct, frozen=True):
 
     @property
     def to_review(self) -> bool:
-        """Whether a person should look at it: held, or changed, and not decided about."""
-        return self.listed and self.review != "blocked" and (bool(self.why) or self.review == "changed")
+        """Whether a person should look at it: held, changed since it was approved, or changed into something that
+        is not safe; and not decided about. Servers are updated all the time: a change alone is a mark."""
+        changed = self.review == "changed" or (self.changed and self.level is not SAFE)
+        return self.listed and self.review != "blocked" and (bool(self.why) or changed)
 
     def fields(self) -> dict[str, str]:
         flags = " ".join((*self.badges, "protected" if self.protected else ""))
@@ -102,6 +105,12 @@ class ServerLine(msgspec.Struct, frozen=True):
     tools: int
     level: Level
     scan: ScanProgress | None = None
+    past: str = ""  # how it is configured past mcpwatch: unwatched | removed; "" for one of ours
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is one server, known through mcpwatch."""
+        return bool(self.key) and not self.past
 
 
 SORTS = ("severity", "calls", "tokens", "cost", "last", "p95", "name")

@@ -97,6 +97,8 @@ def _why(line: ToolLine, look: Look) -> list[Line]:
         style = "danger"
     elif line.review == "changed":
         text, style = "Changed since it was approved. It passes, flagged (strict mode would hold it)", "caution"
+    elif line.changed:
+        text, style = "Changed since it was seen before; nobody had approved that text. It passes", "caution"
     elif line.review == "approved":
         text, style = "Approved as it is: the next change is held or flagged", "fg"
     elif not line.listed:
@@ -116,7 +118,7 @@ def _keys(line: ToolLine, look: Look) -> list[Line]:
         "blocked": [("b", "takes the block back" + asks)],
         "approved": [("a", "takes the approval back"), ("b", "blocks it")],
     }.get(line.review, [("a", "approves this text" + (asks if line.why else "")), ("b", "blocks it")])
-    if line.review == "changed":
+    if line.changed or line.review == "changed":
         does = [("d", "shows the change"), *does]
     spans = [span for key, what in does for span in ((key, "key"), (f" {what}   ", "dim"))]
     return wrap_spans(spans, look.width)

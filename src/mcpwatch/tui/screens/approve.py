@@ -15,11 +15,12 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from mcpwatch.store.database import StateError
+from mcpwatch.store.definitions import text_before
 from mcpwatch.store.levels import DANGER
 from mcpwatch.tui import fmt, keys
 from mcpwatch.tui.cells import Line, wrap
 from mcpwatch.tui.definition import definition_lines, finding_lines, heading, parse
-from mcpwatch.tui.diff_text import before, change_lines
+from mcpwatch.tui.diff_text import change_lines
 from mcpwatch.tui.levels import MARKS
 from mcpwatch.tui.rows import ToolKey, ToolLine, sort_tools
 from mcpwatch.tui.safe_text import safe_text
@@ -212,7 +213,7 @@ def _shown(dossier: Dossier, host: object, width: int) -> list[Line]:
         return lines
     findings = dossier.findings()
     value = parse(text.json)
-    if before(dossier.texts, text) is not None:
+    if text_before(dossier.texts, text) is not None:
         lines += [[], *diff_lines(dossier, look)]
     if findings:
         lines += [[], heading("Evidence")]
@@ -295,7 +296,7 @@ def _brief(dossier: Dossier, width: int, *, ascii: bool) -> list[Line]:
     lines += [[("    " + part, "fg")] for part in wrap(said, max(20, width - 4))] if said else []
     for finding in dossier.findings():
         lines += finding_lines(value, finding, width, ascii=ascii)
-    old = before(dossier.texts, text) if text is not None else None
+    old = text_before(dossier.texts, text) if text is not None else None
     if old is not None and text is not None:
         changes = change_lines(old.json, text.json, width - 4, ascii=ascii)
         lines += [[("    changed:", "caution")], *([("    ", "fg"), *change] for change in changes)]

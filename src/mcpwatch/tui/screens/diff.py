@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from mcpwatch.store.definitions import text_before
 from mcpwatch.store.records import SeenText
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line
 from mcpwatch.tui.definition import definition_lines, heading, parse
-from mcpwatch.tui.diff_text import before, change_lines
+from mcpwatch.tui.diff_text import change_lines
 from mcpwatch.tui.screens.tool import ReviewScreen, look_of
 from mcpwatch.tui.tool_text import Dossier, Look
 
@@ -22,7 +23,7 @@ def diff_lines(dossier: Dossier, look: Look) -> list[Line]:
     text = dossier.text
     if text is None:
         return [[("The server never listed it: there is no text to compare.", "caution")]]
-    old = before(dossier.texts, text)
+    old = text_before(dossier.texts, text)
     if old is None:
         said = "This is the only text seen under the name: nothing to compare it with."
         findings = dossier.findings()

@@ -81,7 +81,7 @@ class FindingList(LineList[FindingLine]):
             line.append((fit(row.who, who) + " ", "dim"))
         shown = points(row.who, row.score) if row.score >= 0 else "–"
         line.append((f"{shown:>4} ", "accent" if row.score >= 0 else "dim"))
-        decision = f"[{row.decision}] " if row.decision else ""
+        decision = f"[{row.decision}] " if row.decision else "Δ " if row.changed else ""
         return [*line, (decision, "caution"), (row.detail or row.evidence, "dim")]
 
 
@@ -170,7 +170,8 @@ class FindingsScreen(ModalScreen[None]):
             self.shown.set_lines("Finding", [])
             return
         width, ascii = self.shown.size.width - 4, self.host.ascii
-        lines: list[Line] = [[(f"{row.server}/", "dim"), (row.title, "bold"), (f"  {row.decision}", "caution")]]
+        decision = row.decision or ("changed" if row.changed else "")
+        lines: list[Line] = [[(f"{row.server}/", "dim"), (row.title, "bold"), (f"  {decision}", "caution")]]
         if row.found is not None:
             lines += evidence_lines(self._value[1], row.found, width, ascii=ascii)
         else:

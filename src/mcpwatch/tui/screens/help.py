@@ -26,7 +26,7 @@ FAILURES = (
 FLAGS = (
     ("raw!", "hidden or control characters in a name, spelled out"),
     ("free", "exempt: neither counted nor refused"),
-    ("Δ", "its definition changed after approval"),
+    ("Δ", "changed since it was approved, or seen before"),
     ("pin", "you approved it as it is"),
     ("would lock", "armed, this call would have locked"),
     ("unlisted", "called without being on the server's list"),
