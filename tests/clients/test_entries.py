@@ -14,6 +14,7 @@ from mcpwatch.clients.table import Place
 
 JSON = Place("", (("mcpServers",),))
 YAML = Place("", (("mcpServers",),), format="yaml")
+TOML = Place("", (("mcp_servers",),), format="toml")
 
 
 def entry_of(text: str, place: Place = JSON):
@@ -196,11 +197,27 @@ def test_an_edit_that_cannot_be_undone_is_refused():
         edited("mcpServers:\n- name: a\n  ? command\n  : npx\n", "wrap", YAML)
 
 
-def test_point_and_back():
-    text = '{"mcpServers": {"a": {"url": "https://example.com/mcp"}}}'
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (JSON, '{"mcpServers": {"a": {"url": "%s"}}}'),
+        (TOML, "mcp_servers.a.url='%s' # mine"),
+        (TOML, '[mcp_servers.a]\nurl = "%s"'),
+        (YAML, "mcpServers:\n- name: a\n  url: %s # mine\n"),
+        (YAML, "mcpServers: [{name: a, url: '%s'}]"),
+    ],
+)
+def test_an_address_keeps_the_way_it_is_written(place, text):
+    document = Document.read((text % "https://example.com/mcp").encode(), place)
+    pointed = document.edit([Edit("point", document.entries[0], "http://127.0.0.1:1/a/mcp")])
+    assert pointed.text == text % "http://127.0.0.1:1/a/mcp"
+
+
+def test_slashes_may_be_escaped_and_nothing_else():
+    text = r'{"mcpServers": {"a": {"url": "https:\/\/example.com\/mcp"}}}'
     document = Document.read(text.encode(), JSON)
-    pointed = document.edit([Edit("point", document.entries[0], "http://127.0.0.1:1/a")])
-    assert pointed.text == text.replace("https://example.com/mcp", "http://127.0.0.1:1/a")
-    odd = Document.read(text.replace("//example", "\\/\\/example").encode(), JSON)
-    with pytest.raises(NotEditable, match="restored"):
-        odd.edit([Edit("point", odd.entries[0], "http://127.0.0.1:1/a")])
+    pointed = document.edit([Edit("point", document.entries[0], "http://127.0.0.1:1/a/mcp")])
+    assert pointed.text == text.replace(r"https:\/\/example.com\/mcp", r"http:\/\/127.0.0.1:1\/a\/mcp")
+    odd = Document.read(text.replace("example", r"\u0065xample").encode(), JSON)
+    with pytest.raises(NotEditable, match="unusual"):
+        odd.edit([Edit("point", odd.entries[0], "http://127.0.0.1:1/a/mcp")])

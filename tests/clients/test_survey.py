@@ -221,36 +221,6 @@ def test_numbers_fit_the_length():
     assert [len(names.give("x" * 120, (str(i),))) for i in range(12)] == [100] * 12
 
 
-class FakeGateway:
-    def url_for(self, name, url, headers):
-        return ("", "it signs in by itself") if "Authorization" in headers else (f"http://127.0.0.1:9/{name}", "")
-
-    def origin_of(self, url):
-        return "https://example.com/mcp" if url.startswith("http://127.0.0.1:9/") else None
-
-
-def test_servers_over_http_go_through_a_gateway_when_there_is_one(tmp_path):
-    machine = make(tmp_path)
-    servers = {
-        "web": {"url": "https://example.com/mcp"},
-        "own": {"url": "https://y", "headers": {"Authorization": "x"}},
-    }
-    path = put(machine.home / ".cursor/mcp.json", servers)
-    before = path.read_bytes()
-    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
-    assert change.steps == () and [reason for _, reason in change.kept] == ["it is reached over HTTP"] * 2
-    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM, gateway=FakeGateway())
-    assert [(server.name, reason) for server, reason in change.kept] == [("own", "it signs in by itself")]
-    apply(change)
-    assert json.loads(path.read_text())["mcpServers"]["web"]["url"] == "http://127.0.0.1:9/web"
-    files = survey(machine, PROGRAM, gateway=FakeGateway())
-    assert statuses(files) == {"web": "watched", "own": "http"}
-    (again,) = plan_wrap(files, PROGRAM, gateway=FakeGateway())
-    assert again.steps == ()
-    apply(plan_unwrap(files, gateway=FakeGateway())[0])
-    assert path.read_bytes() == before
-
-
 def test_a_change_after_the_preview_is_refused(tmp_path):
     machine = make(tmp_path)
     path = put(machine.home / ".cursor/mcp.json", {"a": stdio("x")})
@@ -271,3 +241,18 @@ def test_one_entry_that_cannot_be_edited_does_not_keep_the_others(tmp_path):
     assert [step.server.name for step in change.steps] == ["a"]
     assert [server.name for server, _ in change.kept] == ["b"]
     assert Status.UNWATCHED in {server.status for server in survey(machine, PROGRAM)[0].servers}
+
+
+def test_the_preview_hides_every_value_of_variables_and_headers(tmp_path):
+    """Even on the line that changes, and under a name that says nothing."""
+    machine = make(tmp_path)
+    path = machine.home / ".cursor/mcp.json"
+    put(path, {"a": stdio("npx", "x") | {"env": {"K": "opensesame"}}, "b": stdio("y") | {"env": {"Z": "tango"}}})
+    path.write_text(json.dumps(json.loads(path.read_text())))
+    codex = machine.home / ".codex/config.toml"
+    codex.parent.mkdir()
+    codex.write_text('mcp_servers.c = { command = "z", args = [], env = { K = "charlie" } }\n')
+    changes = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    text = "\n".join(line for change in changes for line in change.diff())
+    assert len(changes) == 2 and text.count("•••") == 6
+    assert PROGRAM in text and not [word for word in ("opensesame", "tango", "charlie") if word in text]

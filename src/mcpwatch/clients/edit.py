@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mcpwatch.clients.entry import Form
@@ -87,8 +87,12 @@ class Editor:
         return [restored, *self._drop_first(form.args.node, count)]
 
     def replace(self, node: Node, value: str) -> list[Splice]:
-        """Write another text in the place of this one."""
-        return [Splice(node.start, node.end, _string(value))]
+        """Write another text in the place of this one, and in the same way: with its quotes, or without."""
+        written = self.text[node.start : node.end]
+        for style in _STYLES:
+            if style(str(node.value)) == written:
+                return [Splice(node.start, node.end, style(value))]
+        raise NotEditable("its address is written in an unusual way")
 
     # Lists
 
@@ -188,3 +192,12 @@ class Editor:
 def _string(text: str) -> str:
     """A string as JSON, TOML and YAML all write it."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+# How an address may be written: JSON's way, JSON's with \\/ for /, between apostrophes, with no quotes (YAML).
+_STYLES: tuple[Callable[[str], str], ...] = (
+    _string,
+    lambda text: _string(text).replace("/", "\\/"),
+    lambda text: f"'{text}'",
+    lambda text: text,
+)

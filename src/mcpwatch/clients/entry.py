@@ -17,7 +17,7 @@ from mcpwatch.clients.node import Member, Node
 from mcpwatch.clients.table import Place
 
 URL_KEYS = ("url", "serverUrl", "httpUrl", "uri")
-_ENV_KEYS = ("env", "environment", "envs")
+ENV_KEYS = ("env", "environment", "envs")
 _PLACEHOLDER = re.compile(r"\$\{|\{env:|\{file:|^\$|%\w+%")
 # Other guards and gateways a server may stand behind: the command's name, and a word among its arguments.
 PROXIES = (
@@ -159,6 +159,18 @@ class Entry:
             return "its arguments are not a list"
         return self._unsafe(str(form.words[0].value), form.array or placeholders)
 
+    @property
+    def fixed_address(self) -> str:
+        """Why its address must stay as it is, or "": what the file says, whatever the address is."""
+        if self.doubled:
+            return "two servers of the file have this name"
+        twice = self.node.twice()
+        if twice:
+            return f"the key {twice!r} appears twice in it"
+        if sum(self.node.get(key) is not None for key in URL_KEYS) > 1:
+            return "it has two addresses"
+        return next((node.fixed for node in (self.node, self.url) if node and node.fixed), "")
+
     def _unsafe(self, command: str, expanded: bool) -> str:
         """What would work differently behind a guard."""
         if command.startswith("~"):
@@ -168,7 +180,7 @@ class Entry:
         dev = self.node.get("dev")
         if dev is not None and dev.get("debug") is not None:
             return "it is being debugged (dev.debug), which needs its own command"
-        for key in _ENV_KEYS:
+        for key in ENV_KEYS:
             env = self.node.get(key)
             if env is not None and env.get("PYTHONHOME") is not None:
                 return "it sets PYTHONHOME, with which mcpwatch itself would not start"

@@ -25,6 +25,10 @@ class Names:
         """This name belongs to this command line."""
         self._taken.setdefault(name, tuple(command))
 
+    def of(self, command: Sequence[str]) -> list[str]:
+        """The names that this command line has."""
+        return [name for name, taken in self._taken.items() if taken == tuple(command)]
+
     def give(self, wanted: str, command: Sequence[str]) -> str:
         """The wanted name made safe, with a number when another command line has it."""
         name, number = base, _ = safe_name(wanted), 1

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcpwatch.clients import registry
+from mcpwatch.clients import registry, routes
 from mcpwatch.clients.document import Action, Document, Edit
 from mcpwatch.clients.edit import NotEditable, Splice, splice
+from mcpwatch.clients.entry import ENV_KEYS
 from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.names import Names
 from mcpwatch.clients.survey import ConfigFile, Server, Status, select
 from mcpwatch.clients.write import NotWritten, alone, replace_file
+from mcpwatch.store.database import StateError
+from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import MASK, masked
 
 _WIDTH = 300
@@ -25,11 +30,13 @@ _OPTION = re.compile(
 
 @dataclass(frozen=True)
 class Step:
-    """What is done to one server. `guard` is our name for it."""
+    """What is done to one server. `guard` is our name for it, `origin` the own address of one that is reached through
+    the gateway."""
 
     server: Server
     action: Action
     guard: str
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Change:
     document: Document  # as it would be
     steps: tuple[Step, ...]
     kept: tuple[tuple[Server, str], ...]
+    needed: frozenset[str] = frozenset()  # names at the gateway that other files use, whoever wrote them
 
     @property
     def before(self) -> bytes:
@@ -51,14 +59,26 @@ class Change:
         """The file's bytes as they would be."""
         return self.document.data
 
+    @property
+    def routes(self) -> dict[str, str]:
+        """name → address of the servers that `config.toml` must have for it."""
+        return {step.guard: step.origin for step in self.steps if step.action == "point"}
+
     def diff(self) -> list[str]:
         """The lines that change, each with `-` or `+` before it; secrets masked, long lines cut to what differs."""
-        text = "" if self.file.document is None else self.file.document.text
-        lines: list[str] = []
+        document = self.file.document
+        if document is None:
+            return []
+        text, values, lines = document.text, _private(document), []
         for start, end, cuts in _line_ranges(text, self.document.cuts):
+            hidden = [
+                Splice(first - start, last - start, f'"{MASK}"')
+                for first, last in values
+                if start <= first and last <= end and all(last <= cut.start or cut.end <= first for cut in cuts)
+            ]
             inner = [Splice(cut.start - start, cut.end - start, cut.text) for cut in cuts]
             old = text[start:end]
-            lines += _hunk(old.splitlines(), splice(old, inner).splitlines())
+            lines += _hunk(splice(old, hidden).splitlines(), splice(old, [*hidden, *inner]).splitlines())
         return lines
 
 
@@ -71,45 +91,87 @@ def plan_wrap(
     gateway: Gateway | None = None,
 ) -> list[Change]:
     """Put mcpwatch before the servers that match. `everywhere`: all files there are, that no name be given twice."""
-    names = _taken([*files, *everywhere])
+    names = _taken([*files, *everywhere], gateway)
     return [change for file in files if (change := _wrap(file, program, servers, names, gateway))]
 
 
 def plan_unwrap(
-    files: Sequence[ConfigFile], *, servers: Collection[str] = (), gateway: Gateway | None = None
+    files: Sequence[ConfigFile],
+    *,
+    servers: Collection[str] = (),
+    gateway: Gateway | None = None,
+    everywhere: Sequence[ConfigFile] = (),
 ) -> list[Change]:
-    """Take mcpwatch away from the servers that match."""
+    """Take mcpwatch away from the servers that match. `everywhere`: all files there are, of which some may use the
+    gateway without our having written it."""
     changes = []
+    done = {(file.path, server.entry.way) for file in files for server in select(file.servers, servers)}
+    needed = frozenset(
+        server.guard
+        for file in everywhere
+        for server in file.servers
+        if server.entry.form is None and server.status is Status.WATCHED and (file.path, server.entry.way) not in done
+    )
     for file in files:
         edits, kept = [], []
         for server in select(file.servers, servers):
             origin = _origin(server, gateway)
-            if origin is not None:
-                edits.append((Step(server, "unwrap", server.guard), Edit("point", server.entry, origin)))
+            if origin is not None and _is_theirs(file, server, gateway):
+                kept.append((server, "it was written by hand, and config.toml has the headers it needs"))
+            elif origin is not None:
+                edits.append((Step(server, "unwrap", server.guard, origin), Edit("point", server.entry, origin)))
             elif server.entry.wrapped is not None:
                 edits.append((Step(server, "unwrap", server.guard), Edit("unwrap", server.entry)))
             elif server.entry.inside:
                 kept.append((server, server.reason))
         if edits or kept:
-            changes.append(_change(file, edits, kept))
+            changes.append(_change(file, edits, kept, needed))
     return changes
 
 
-def apply(change: Change) -> Path:
-    """Make the change; returns the copy of the file as it was. Raises NotWritten, and then nothing was changed."""
+def apply(change: Change, *, by: str = "command line") -> Path:
+    """Make the change; returns the copy of the file as it was. `by` stands in the audit. Raises NotWritten, and then
+    nothing was changed."""
     added = {step.server.entry.way: step.guard for step in change.steps if step.action != "unwrap"}
     removed = {step.server.entry.way for step in change.steps if step.action == "unwrap"}
     try:
         with alone(registry.lock_file()):
-            copy = replace_file(change.file.path, change.before, change.after)
+            new = routes.add(change.routes)
+            try:
+                copy = replace_file(change.file.path, change.before, change.after)
+            except NotWritten:
+                routes.drop(new)
+                raise
             registry.record(change.file.path, added, removed)
+            _drop_unused(change)
     except OSError as error:
         raise NotWritten(f"the state folder cannot be written: {error.strerror}") from error
+    _audit(change, by)
     return copy
 
 
-def _taken(files: Iterable[ConfigFile]) -> Names:
+def _drop_unused(change: Change) -> None:
+    """Take servers out of `config.toml` that no client's file uses any longer."""
+    names = {step.guard for step in change.steps if step.action == "unwrap" and step.origin}
+    unused = {name for name in names - change.needed if not registry.is_used(name)}
+    with contextlib.suppress(NotWritten):  # an entry too many harms nobody
+        routes.drop(unused)
+
+
+def _audit(change: Change, by: str) -> None:
+    """Put it on record, unless the state file cannot be written: a broken mcpwatch must come out all the same."""
+    with contextlib.suppress(StateError), closing(Ledger.open()) as ledger, ledger.transaction() as tx:
+        for action in ("wrap", "repair", "point", "unwrap"):
+            names = [step.guard or step.server.name for step in change.steps if step.action == action]
+            if names:
+                said = "wrap" if action in ("repair", "point") else action
+                tx.audit(by, said, f"{', '.join(names)[:_WIDTH]} ({change.file.client.name}: {change.file.path})")
+
+
+def _taken(files: Iterable[ConfigFile], gateway: Gateway | None) -> Names:
     names = Names()
+    for name, known in gateway.servers.items() if gateway is not None else ():
+        names.take(name, (known.url,))
     for file in files:
         for server in file.servers:
             form, wrapped = server.entry.form, server.entry.wrapped
@@ -127,41 +189,47 @@ def _wrap(
         entry = server.entry
         if server.status is Status.WATCHED:
             kept += [(server, server.reason)] if server.reason else []
-        elif server.status is Status.DRIFTED:
-            edits.append((Step(server, "repair", server.guard), Edit("repair", entry, program, server.guard)))
-        elif server.status is Status.HTTP:
-            address, reason, guard = _behind(server, names, gateway)
-            if address:
-                edits.append((Step(server, "point", guard), Edit("point", entry, address, guard)))
-            elif reason:
-                kept.append((server, reason))
         elif server.reason:
             kept.append((server, server.reason))
-        elif entry.form is not None:
+        elif entry.form is None:
+            edits += _pointed(server, names, gateway)
+        elif server.status is Status.DRIFTED:
+            edits.append((Step(server, "repair", server.guard), Edit("repair", entry, program, server.guard)))
+        else:
             guard = names.give(server.guard or server.name, entry.form.texts)
             edits.append((Step(server, "wrap", guard), Edit("wrap", entry, program, guard)))
     return _change(file, edits, kept) if edits or kept else None
 
 
-def _behind(server: Server, names: Names, gateway: Gateway | None) -> tuple[str, str, str]:
-    """The gateway's address for a server, or why it has none, and our name for it."""
+def _pointed(server: Server, names: Names, gateway: Gateway | None) -> list[tuple[Step, Edit]]:
+    """What has a server reached through the gateway."""
     url = server.entry.url
     if gateway is None or url is None:
-        return "", server.reason, ""
-    if gateway.origin_of(str(url.value)) is not None:
-        return "", "", ""
-    headers = server.entry.node.get("headers")
-    guard = names.give(server.name, (str(url.value),))
-    given = [member.key for member in headers.members] if headers is not None else []
-    return (*gateway.url_for(guard, str(url.value), given), guard)
+        return []
+    origin = gateway.origin_of(str(url.value), server.guard) or str(url.value)
+    guard = gateway.name_for(server.entry, origin, names)
+    address = gateway.address(guard, origin)
+    return [(Step(server, "point", guard, origin), Edit("point", server.entry, address, guard))]
 
 
 def _origin(server: Server, gateway: Gateway | None) -> str | None:
     url = server.entry.url
-    return None if gateway is None or url is None else gateway.origin_of(str(url.value))
+    return None if gateway is None or url is None else gateway.origin_of(str(url.value), server.guard)
 
 
-def _change(file: ConfigFile, edits: Sequence[tuple[Step, Edit]], kept: list[tuple[Server, str]]) -> Change:
+def _is_theirs(file: ConfigFile, server: Server, gateway: Gateway | None) -> bool:
+    """Whether someone else had it reached through the gateway, and its own address alone would not do."""
+    defined = gateway.servers.get(server.guard) if gateway is not None else None
+    ours = registry.wrapped().get(str(file.path), {})
+    return defined is not None and bool(defined.headers) and "\n".join(server.entry.way) not in ours
+
+
+def _change(
+    file: ConfigFile,
+    edits: Sequence[tuple[Step, Edit]],
+    kept: list[tuple[Server, str]],
+    needed: frozenset[str] = frozenset(),
+) -> Change:
     assert file.document is not None
     try:
         edited = file.document.edit([edit for _, edit in edits])
@@ -169,7 +237,7 @@ def _change(file: ConfigFile, edits: Sequence[tuple[Step, Edit]], kept: list[tup
         edits, refused = _possible(file.document, edits)
         kept = kept + refused
         edited = file.document.edit([edit for _, edit in edits])
-    return Change(file, edited, tuple(step for step, _ in edits), tuple(kept))
+    return Change(file, edited, tuple(step for step, _ in edits), tuple(kept), needed)
 
 
 def _possible(
@@ -185,6 +253,17 @@ def _possible(
         except NotEditable as error:
             refused.append((step.server, str(error)))
     return good, refused
+
+
+def _private(document: Document) -> set[tuple[int, int]]:
+    """Where values of variables and headers stand: whatever they are called, they may be secret."""
+    found: set[tuple[int, int]] = set()
+    for entry in document.entries:
+        for key in (*ENV_KEYS, "headers", "http_headers"):
+            holder = entry.node.get(key)
+            members = holder.members if holder is not None else []
+            found |= {(member.node.start, member.node.end) for member in members if member.node.kind == "string"}
+    return found
 
 
 def _line_ranges(text: str, cuts: Sequence[Splice]) -> list[tuple[int, int, list[Splice]]]:

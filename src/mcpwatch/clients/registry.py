@@ -5,7 +5,9 @@ Paths and names only, in a file of our state folder. Unwrapping does not need it
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from pathlib import Path
 
 from mcpwatch.clients.write import replaced
@@ -17,7 +19,7 @@ Entries = dict[str, dict[str, str]]  # file → the keys that lead to the entry,
 def wrapped() -> Entries:
     """What was wrapped and not unwrapped. An unreadable file counts as empty: it only adds a remark."""
     try:
-        found = json.loads(_file().read_bytes())
+        found = json.loads(wrapped_file().read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
@@ -38,12 +40,13 @@ def record(path: Path, added: dict[tuple[str, ...], str], removed: set[tuple[str
     names.update({"\n".join(way): name for way, name in added.items()})
     if not names:
         del entries[str(path)]
-    file = _file()
+    file = wrapped_file()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     replaced(file, json.dumps(entries, indent=1).encode(), 0o600)
 
 
-def _file() -> Path:
+def wrapped_file() -> Path:
+    """Where they are noted."""
     return state_dir() / "wrapped.json"
 
 
@@ -52,3 +55,13 @@ def lock_file() -> Path:
     folder = state_dir()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / "clients.lock"
+
+
+def is_used(name: str) -> bool:
+    """Whether an entry we pointed at the gateway under this name is still there."""
+    address = re.compile(rf"/{re.escape(name)}/(?:mcp|sse)\b".replace("/", r"\\?/").encode())
+    for path, names in wrapped().items():
+        with contextlib.suppress(OSError):
+            if name in names.values() and address.search(Path(path).read_bytes()):
+                return True
+    return False

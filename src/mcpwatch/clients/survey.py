@@ -130,7 +130,7 @@ class _Look:
         except Unreadable as error:
             return ConfigFile(client, path, scope, str(error))
         names = self.once.get(str(path), {})
-        servers = tuple(self.server(entry, client.placeholders, names) for entry in document.entries)
+        servers = tuple(self.server(entry, client, names) for entry in document.entries)
         return ConfigFile(client, path, scope, "", servers, document)
 
     def is_this(self, program: str) -> bool:
@@ -140,7 +140,7 @@ class _Look:
         found = shutil.which(program) if Path(program).name == program else None
         return found is not None and Path(found).resolve() == Path(self.program).resolve()
 
-    def server(self, entry: Entry, placeholders: bool, names: dict[str, str]) -> Server:
+    def server(self, entry: Entry, client: Client, names: dict[str, str]) -> Server:
         """What is to be said of one entry; `names` are those we gave in its file."""
         guard, detail, reason = names.get("\n".join(entry.way), ""), "", ""
         wrapped = entry.wrapped
@@ -151,9 +151,26 @@ class _Look:
         elif entry.inside:
             status, reason = Status.WATCHED, "mcpwatch is in it already"
         elif entry.form is None:
-            detail = "" if entry.url is None else str(entry.url.value)
-            behind = self.gateway is not None and self.gateway.origin_of(detail) is not None
-            status, reason = (Status.WATCHED, "") if behind else (Status.HTTP, entry.reason(placeholders))
+            return self.reached(entry, client, guard)
         else:
-            status, reason = Status.REMOVED if guard else Status.UNWATCHED, entry.reason(placeholders)
+            status, reason = Status.REMOVED if guard else Status.UNWATCHED, entry.reason(client.placeholders)
         return Server(entry.name, status, guard, detail, reason, entry.disabled, entry.proxy, entry)
+
+    def reached(self, entry: Entry, client: Client, guard: str) -> Server:
+        """What is to be said of an entry with an address."""
+        url, reason = "" if entry.url is None else str(entry.url.value), entry.fixed_address
+        gateway = self.gateway
+        if gateway is None:
+            status, reason = Status.REMOVED if guard else Status.HTTP, entry.reason(client.placeholders)
+        elif gateway.stands_at(url):
+            status, guard, reason = Status.WATCHED, gateway.name_at(url), ""
+        elif gateway.origin_of(url, guard) is not None:
+            status = Status.DRIFTED
+        elif name := gateway.name_at(url):
+            status, reason = Status.DRIFTED, f"config.toml has no server {name}, and its own address is not known"
+        else:
+            status = Status.REMOVED if guard else Status.HTTP
+            if not client.http:
+                reason = f"{client.name} starts commands only"
+            reason = reason or gateway.reason(entry)
+        return Server(entry.name, status, guard, url, reason, entry.disabled, "", entry)

@@ -40,13 +40,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Client:
-    """`placeholders`: whether `${…}` in `args` is expanded by it as in `command`."""
+    """`placeholders`: whether `${…}` in `args` is expanded by it as in `command`. `http`: whether a server in its
+    file may have an address in place of a command."""
 
     id: str
     name: str
     source: str
     places: tuple[Place, ...]
     placeholders: bool = False
+    http: bool = True
     unverified: str = ""
 
 
@@ -91,6 +93,7 @@ CLIENTS: tuple[Client, ...] = (
                 ("windows",),
             ),
         ),
+        http=False,
         unverified="Linux (no official build), the Microsoft Store's folder on Windows",
     ),
     Client(

@@ -1,0 +1,412 @@
+"""Servers reached over HTTP: their entries point at the gateway, their addresses stand in `config.toml`, and back."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+from clients.machines import PROGRAM, make
+from mcpwatch.clients.gateway import UNSURE, Gateway
+from mcpwatch.clients.plan import apply, plan_unwrap, plan_wrap
+from mcpwatch.clients.survey import survey
+from mcpwatch.clients.write import NotWritten
+from mcpwatch.store import config as configuration
+from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.paths import config_file, state_dir
+
+WEB = "https://example.com/mcp"
+SECRET = "Bearer abcdefghijklmnop0123456789"
+SIGNED = {"url": WEB, "headers": {"Authorization": SECRET}}
+
+
+def put(path, servers):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"mcpServers": servers}, indent=2))
+    return path
+
+
+def look(machine, **given):
+    gateway = Gateway.configured(**given)
+    return survey(machine, PROGRAM, gateway=gateway), gateway
+
+
+def wrap(machine, **given):
+    files, gateway = look(machine, **given)
+    changes = plan_wrap(files, PROGRAM, everywhere=files, gateway=gateway)
+    for change in changes:
+        if change.steps:
+            apply(change)
+    return changes
+
+
+def unwrap(machine, *servers):
+    files, gateway = look(machine)
+    changes = plan_unwrap(files, servers=servers, gateway=gateway, everywhere=files)
+    for change in changes:
+        apply(change)
+    return changes
+
+
+def statuses(machine):
+    return {s.name: str(s.status) for file in look(machine)[0] for s in file.servers}
+
+
+def url_of(path, name="web"):
+    return json.loads(path.read_text())["mcpServers"][name]["url"]
+
+
+def kept(changes):
+    return {server.name: reason for change in changes for server, reason in change.kept}
+
+
+def test_there_and_back(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    before = path.read_bytes()
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:7373/web/mcp"
+    assert configuration.load().servers["web"] == configuration.HttpServer(url=WEB)
+    assert stat.S_IMODE(config_file().stat().st_mode) == 0o600
+    assert statuses(machine) == {"web": "watched"}
+    assert wrap(machine) == []
+    unwrap(machine)
+    assert path.read_bytes() == before and not config_file().exists()
+
+
+def test_no_file_of_ours_has_the_secret(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    wrap(machine)
+    ours = [file for file in (config_file(), *state_dir().rglob("*")) if file.is_file()]
+    assert len(ours) >= 4 and SECRET in path.read_text()
+    assert all(SECRET[7:].encode() not in file.read_bytes() for file in ours)
+
+
+CONFIGS = {
+    "comments": '# mine\nretention_days = 5 # days\n\n[servers.other]\nurl = "https://other"\n',
+    "crlf": '# mine\r\nretention_days = 5\r\n[servers.other]\r\nurl = "https://other"\r\n',
+    "no newline at the end": '[gateway]\nport = 7373\n[servers."other"]\nurl = "https://other"',
+    "dotted": "servers.other.url = 'https://other'\n",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_the_configuration_keeps_its_bytes_and_its_mode(tmp_path, config):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"web": SIGNED, "web two": {"url": "http://localhost:5/sse"}})
+    config_file().write_bytes(config.encode())
+    config_file().chmod(0o640)
+    wrap(machine)
+    after = config_file().read_bytes()
+    assert after.startswith(config.encode()) and set(configuration.load().servers) >= {"web", "web-two"}
+    assert after.count(b"\r\n") in (0, after.count(b"\n"))
+    unwrap(machine, "web two")
+    unwrap(machine, "web")
+    assert config_file().read_bytes() == config.encode() and stat.S_IMODE(config_file().stat().st_mode) == 0o640
+
+
+def test_what_was_written_around_it_since_stays(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    wrap(machine)
+    config_file().write_text(config_file().read_text() + "\n[gateway]\nport = 7373\n")
+    unwrap(machine)
+    assert config_file().read_text() == "\n[gateway]\nport = 7373\n"
+
+
+@pytest.mark.parametrize("more", ['headers = { X = "y" }\n', "# mine\nurl2 = 1\n"])
+def test_an_entry_of_ours_that_someone_changed_stays(tmp_path, more):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    wrap(machine)
+    changed = config_file().read_text() + more
+    files, gateway = look(machine)
+    (change,) = plan_unwrap(files, gateway=gateway)
+    config_file().write_text(changed)
+    apply(change)
+    assert config_file().read_text() == changed and url_of(path) == WEB
+
+
+def test_one_server_of_several_clients_is_one(tmp_path):
+    machine = make(tmp_path)
+    one = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    two = put(machine.home / ".kiro/settings/mcp.json", {"the web": SIGNED, "web": SIGNED | {"url": f"{WEB}/2"}})
+    wrap(machine)
+    assert url_of(one) == url_of(two, "the web") == "http://127.0.0.1:7373/web/mcp"
+    assert url_of(two) == "http://127.0.0.1:7373/web-2/mcp"
+    assert {name: server.url for name, server in configuration.load().servers.items()} == {
+        "web": WEB,
+        "web-2": f"{WEB}/2",
+    }
+    unwrap(machine, "the web")
+    assert "web" in configuration.load().servers  # the other client uses it
+    unwrap(machine, "web")
+    assert not config_file().exists()
+
+
+def test_a_name_that_a_command_has_is_not_given_to_an_address(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"git": {"command": "npx"}})
+    wrap(machine)
+    other = put(machine.home / ".kiro/settings/mcp.json", {"git": SIGNED})
+    wrap(machine)
+    assert "run" in path.read_text() and url_of(other, "git") == "http://127.0.0.1:7373/git-2/mcp"
+
+
+def test_a_server_of_the_configuration_is_used_as_it_is_there(tmp_path):
+    machine = make(tmp_path)
+    config = f'[servers.found]\nurl = "{WEB}"\nheaders = {{ Authorization = "${{T}}" }}\n'
+    config_file().write_text(config)
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": WEB, "oauth": False}, "signed": SIGNED})
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:7373/found/mcp"
+    # The configuration's headers would replace the client's.
+    assert url_of(path, "signed") == "http://127.0.0.1:7373/signed/mcp"
+    unwrap(machine)
+    assert config_file().read_text() == config and url_of(path) == url_of(path, "signed") == WEB
+
+
+def test_what_was_set_up_by_hand_is_not_taken_apart(tmp_path):
+    machine = make(tmp_path)
+    config_file().write_text(f'[servers.found]\nurl = "{WEB}"\nheaders = {{ Authorization = "${{T}}" }}\n')
+    put(machine.home / ".cursor/mcp.json", {"web": {"url": "http://127.0.0.1:7373/found/mcp"}})
+    assert statuses(machine) == {"web": "watched"} and wrap(machine) == []
+    assert kept(unwrap(machine)) == {"web": "it was written by hand, and config.toml has the headers it needs"}
+
+
+REASONS = {
+    "placeholder": ({"url": "https://${input:host}/mcp"}, "placeholder"),
+    "login": ({"url": "https://me:word@example.com/mcp"}, "holds a login"),
+    "key": ({"url": f"{WEB}?api_key=x"}, "may hold a secret (api_key=…)"),
+    "key by its looks": ({"url": f"{WEB}?user=a1b2c3d4e5f6a7b8c9d0e1"}, "may hold a secret (user=…)"),
+    "secret path": ({"url": "https://example.com/s/0123456789abcdef0123/mcp"}, "may hold a secret"),
+    "no http": ({"url": "unix:///run/x"}, "not http or https"),
+    "bad port": ({"url": "https://example.com:99999/mcp"}, "not http or https"),
+    "oauth": ({"url": WEB, "oauth": {"clientId": "x"}}, "login by OAuth"),
+    "unsure": ({"url": WEB}, UNSURE),
+    "two addresses": ({"url": WEB, "httpUrl": WEB}, "two addresses"),
+}
+
+
+@pytest.mark.parametrize(("entry", "reason"), REASONS.values(), ids=REASONS)
+def test_what_must_stay_as_it_is(tmp_path, entry, reason):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": entry})
+    before = path.read_bytes()
+    assert reason in kept(wrap(machine))["web"]
+    assert path.read_bytes() == before and not config_file().exists()
+    assert statuses(machine) == {"web": "http"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"url": "http://localhost:3000/mcp"},
+        {"url": "http://[::1]/mcp"},
+        {"url": f"{WEB}?readonly=true&features=a,b"},
+        {"url": WEB, "oauth": False},
+        {"url": WEB, "headers": {"X-Api-Key": "${input:k}"}},
+        {"url": WEB, "requestOptions": {"headers": {"Authorization": "x"}}},
+        {"url": WEB, "bearer_token_env_var": "T"},
+    ],
+    ids=lambda entry: ",".join(entry),
+)
+def test_what_goes_through(tmp_path, entry):
+    machine = make(tmp_path)
+    if "?" in entry["url"]:
+        entry = entry | {"headers": {"Authorization": "x"}}
+    path = put(machine.home / ".cursor/mcp.json", {"web": entry})
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:7373/web/mcp"
+    assert configuration.load().servers["web"].url == entry["url"]
+
+
+def test_an_old_server_keeps_the_end_by_which_clients_know_it(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED | {"type": "sse", "url": "https://example.com/sse"}})
+    before = path.read_bytes()
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:7373/web/sse" and statuses(machine) == {"web": "watched"}
+    unwrap(machine)
+    assert path.read_bytes() == before
+
+
+def test_what_the_server_said_when_it_was_asked_counts(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": WEB}, "notes": {"url": f"{WEB}/notes"}})
+    files, gateway = look(machine)
+    assert all(gateway.unsure(server.entry) for server in files[0].servers)
+    gateway = gateway.asked({WEB: "", f"{WEB}/notes": "no"})
+    (change,) = plan_wrap(survey(machine, PROGRAM, gateway=gateway), PROGRAM, gateway=gateway)
+    assert kept([change]) == {"notes": "no"}
+    apply(change)
+    assert url_of(path) == "http://127.0.0.1:7373/web/mcp"
+
+
+def test_a_login_of_the_gateways_own_makes_it_safe(tmp_path):
+    machine = make(tmp_path)
+    config_file().write_text(f'[servers.found]\nurl = "{WEB}"\n')
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": WEB, "auth": "oauth"}})
+    assert "OAuth" in kept(wrap(machine))["web"]
+    wrap(machine, logged_in=[WEB])
+    assert url_of(path) == "http://127.0.0.1:7373/found/mcp"
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("port = ", "config.toml cannot be used"),
+        ("[gateway]\nport = 0\n", "another port at each start"),
+        ('[gateway]\ntoken_file = "~/token"\n', "wants a token"),
+        ('[gateway]\nhost = "192.168.0.7"\n', "not on this machine's own address"),
+    ],
+)
+def test_a_gateway_that_clients_cannot_use(tmp_path, config, reason):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    config_file().write_text(config)
+    assert reason in kept(wrap(machine))["web"]
+    assert url_of(path) == WEB and config_file().read_text() == config
+
+
+def test_a_token_in_the_entry_is_enough(tmp_path):
+    machine = make(tmp_path)
+    config_file().write_text('[gateway]\ntoken_file = "~/token"\n')
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": WEB, "headers": {"Mcpwatch-Token": "x"}}})
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:7373/web/mcp"
+
+
+def test_servers_that_nothing_can_be_added_to(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    config_file().write_text('servers = { a = { url = "https://a" } }\n')
+    files, gateway = look(machine)
+    (change,) = plan_wrap(files, PROGRAM, gateway=gateway)
+    with pytest.raises(NotWritten, match="can be added to"):
+        apply(change)
+    assert url_of(path) == WEB and "web" not in config_file().read_text()
+
+
+def test_a_client_that_starts_commands_only(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".config/Claude/claude_desktop_config.json", {"web": SIGNED})
+    assert kept(wrap(machine)) == {"web": "Claude Desktop starts commands only"}
+
+
+def test_another_port_is_drift_and_mended(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    before = path.read_bytes()
+    wrap(machine)
+    config_file().write_text("gateway.port = 8000\n" + config_file().read_text())
+    assert statuses(machine) == {"web": "drifted"}
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:8000/web/mcp" and statuses(machine) == {"web": "watched"}
+    unwrap(machine)
+    assert path.read_bytes() == before and config_file().read_text() == "gateway.port = 8000\n"
+
+
+def test_a_configuration_that_lost_its_entry_is_mended_or_left(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    before = path.read_bytes()
+    wrap(machine)
+    config_file().write_text("")
+    assert statuses(machine) == {"web": "drifted"}
+    wrap(machine)
+    assert configuration.load().servers["web"].url == WEB and statuses(machine) == {"web": "watched"}
+    config_file().unlink()
+    unwrap(machine)
+    assert path.read_bytes() == before and not config_file().exists()
+
+
+def test_a_name_that_nobody_knows_is_said_to_be_unknown(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"web": {"url": "http://127.0.0.1:7373/who/mcp"}})
+    assert statuses(machine) == {"web": "drifted"}
+    assert "config.toml has no server who" in kept(wrap(machine))["web"]
+    assert unwrap(machine) == []
+
+
+def test_someone_elses_server_of_this_machine_is_no_gateway(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": "http://localhost:9000/web/mcp"}})
+    before = path.read_bytes()
+    assert statuses(machine) == {"web": "http"}
+    wrap(machine)
+    assert configuration.load().servers["web"].url == "http://localhost:9000/web/mcp"
+    unwrap(machine)
+    assert path.read_bytes() == before
+
+
+def test_an_address_someone_wrote_back_is_told(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    before = path.read_bytes()
+    wrap(machine)
+    path.write_bytes(before)
+    assert statuses(machine) == {"web": "removed"}
+    wrap(machine)
+    assert statuses(machine) == {"web": "watched"}
+
+
+def test_when_the_clients_file_cannot_be_written_the_configuration_stays(tmp_path, monkeypatch):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    files, gateway = look(machine)
+    (change,) = plan_wrap(files, PROGRAM, gateway=gateway)
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(NotWritten):
+        apply(change)
+    assert not config_file().exists()
+
+
+def test_wrap_and_unwrap_are_in_the_audit(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED, "git": {"command": "npx"}})
+    wrap(machine)
+    unwrap(machine)
+    ledger = Ledger.open()
+    rows = [(row.actor, row.action, row.detail) for row in ledger.audit_since(0)]
+    ledger.close()
+    assert [row for row in rows if row[1] in ("wrap", "unwrap")] == [
+        ("command line", "wrap", f"git (Cursor: {path})"),
+        ("command line", "wrap", f"web (Cursor: {path})"),
+        ("command line", "unwrap", f"web, git (Cursor: {path})"),
+    ]
+
+
+def test_a_state_file_that_is_broken_keeps_nobody_from_unwrapping(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"git": {"command": "npx"}})
+    before = path.read_bytes()
+    wrap(machine)
+    for file in state_dir().glob("state.db*"):
+        file.unlink()
+    (state_dir() / "state.db").write_bytes(b"no database" * 1000)
+    unwrap(machine)
+    assert path.read_bytes() == before
+
+
+def test_names_fit_into_a_path(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {".well-known/ä b": SIGNED, "日本": SIGNED | {"url": f"{WEB}/j"}})
+    wrap(machine)
+    assert url_of(path, ".well-known/ä b") == "http://127.0.0.1:7373/well-known-b/mcp"
+    assert url_of(path, "日本") == "http://127.0.0.1:7373/server/mcp"
+
+
+def test_a_configuration_that_cannot_be_written_changes_nothing(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    config_file().write_text("# mine\n")
+    config_file().chmod(0o444)
+    files, gateway = look(machine)
+    (change,) = plan_wrap(files, PROGRAM, gateway=gateway)
+    with pytest.raises(NotWritten, match="read-only"):
+        apply(change)
+    assert url_of(path) == WEB and config_file().read_text() == "# mine\n" and Gateway.configured().noted == {}
