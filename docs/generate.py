@@ -49,6 +49,7 @@ MEANING = {
     "Gateway.token_file": "A file with a word of 16 characters or more that every request must bring.",
     "Gateway.hosts": "Names in the `Host` header that are let in, besides those of this machine.",
     "Gateway.origins": "Values of the `Origin` header that are let in, besides pages of this machine.",
+    "Gateway.scan": "Whether the LLM scanner runs beside the gateway, so that it needs no screen.",
 }
 VARIABLES = {
     "MCPWATCH_STATE": "Folder of the state file, the gateway's log and the list of wrapped entries.",
@@ -72,8 +73,10 @@ CONTEXTS = {
     "review": "wherever definitions are shown",
     "main": "main screen",
     "list": "in a list",
+    "clients": "clients screen",
     "pager": "in a text",
     "dialog": "in a dialogue",
+    "gateway": "the gateway's screen",
 }
 
 

@@ -22,8 +22,9 @@ SWITCH_S = 0.0001
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on. Default 7373; 0: any that is free.")
 @click.option("--host", help="Address to listen on. Default 127.0.0.1: this machine only.")
 @click.option("--token-file", help="File with a word of 16 characters or more that every request must bring.")
+@click.option("--scan/--no-scan", default=None, help="Have the LLM scanner run too, in a process beside it.")
 @click.option("--log", "log_file", default="", hidden=True, help="Where what we print goes, for others to find.")
-def command(port: int | None, host: str | None, token_file: str | None, log_file: str) -> None:
+def command(port: int | None, host: str | None, token_file: str | None, scan: bool | None, log_file: str) -> None:
     """Give your client http://127.0.0.1:7373/NAME/mcp in place of the server's URL, and the server to mcpwatch:
 
     \b
@@ -39,7 +40,7 @@ def command(port: int | None, host: str | None, token_file: str | None, log_file
     from mcpwatch.store.database import StateError
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    given = {"port": port, "host": host, "token_file": token_file}
+    given = {"port": port, "host": host, "token_file": token_file, "scan": scan}
     try:
         settings = msgspec.structs.replace(load().gateway, **{k: v for k, v in given.items() if v is not None})
         _run(Gateway(settings, _load_judge).run(log=log_file))

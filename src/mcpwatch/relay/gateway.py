@@ -22,6 +22,7 @@ from yarl import URL
 from mcpwatch.relay import gateway_control
 from mcpwatch.relay.gateway_access import Access, Refused, refusal
 from mcpwatch.relay.gateway_control import HEALTH, Health, url_host
+from mcpwatch.relay.gateway_scanner import host_scanner
 from mcpwatch.relay.http_flow import handle
 from mcpwatch.relay.http_headers import Unset, expanded
 from mcpwatch.relay.http_relay import HttpServer
@@ -86,7 +87,13 @@ class Gateway:
                 gc.collect()
                 gc.freeze()  # what is here now stays: the collector need not look at it again
                 gc.set_threshold(GARBAGE)
-                await self._serve(ended)
+                scanner = loop.create_task(host_scanner()) if self._settings.scan else None
+                try:
+                    await self._serve(ended)
+                finally:
+                    if scanner is not None:
+                        scanner.cancel()
+                        await asyncio.wait([scanner])
             finally:
                 listener.close()
                 await server.shutdown(2.0)

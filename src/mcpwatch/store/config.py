@@ -55,6 +55,7 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_file: str | None = None  # holds a word that requests must bring
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    scan: bool = False  # have the LLM scanner run beside it
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
