@@ -51,7 +51,7 @@ def test_wrap_twice_and_back(machine, home):
     before = config(home).read_bytes()
     done = machine("wrap", "--yes")
     assert done.code == 0 and "my/notes: through mcpwatch, as my-notes" in done.out, done
-    assert "web: stays as it is: it is reached over HTTP" in done.out
+    assert "web: stays as it is: whether it wants a login by OAuth is not known" in done.out
     assert "opensesame" not in done.out
     after = config(home).read_bytes()
     assert wrapped_command(home) == [MCPWATCH, "run", "--name", "my-notes", "--", *NOTES]

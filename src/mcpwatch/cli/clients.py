@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from mcpwatch.cli.output import print_json, print_line, safe, table
-from mcpwatch.cli.wrap import here
+from mcpwatch.cli.wrap import at_gateway, everywhere, here
 from mcpwatch.clients.surroundings import Surroundings
-from mcpwatch.clients.survey import ConfigFile, Server, Status, survey
+from mcpwatch.clients.survey import ConfigFile, Server, Status
 from mcpwatch.clients.table import CLIENTS, Client
 from mcpwatch.store.mask import masked
 
@@ -33,7 +33,7 @@ _MARKS = {Status.WATCHED: "+", Status.UNWATCHED: "-", Status.DRIFTED: "!", Statu
 def command(as_json: bool, everything: bool) -> None:
     """Your own files and those of the project here. Reads them and changes nothing."""
     surroundings = Surroundings.here()
-    files = survey(surroundings, here())
+    files = everywhere(at_gateway())
     if as_json:
         print_json(_document(surroundings, files))
         return
@@ -114,9 +114,15 @@ def _said(server: Server) -> str:
     if server.status is Status.WATCHED:
         return f"as {safe(server.guard, limit=110)}" if server.guard not in ("", server.name) else server.reason
     if server.status is Status.DRIFTED:
+        if server.reason:
+            return safe(server.reason)
+        if server.entry.form is None:
+            return (
+                f"not the gateway's address any longer ({safe(server.detail, limit=300)}): `mcpwatch wrap` mends it"
+            )
         return f"started through {safe(server.detail, limit=300)}, not this mcpwatch: `mcpwatch wrap` mends it"
     if server.status is Status.REMOVED:
-        return "it was wrapped, and is no longer"
+        return "; ".join(filter(None, ("it was wrapped, and is no longer", safe(server.reason))))
     return safe(server.reason)
 
 
@@ -128,9 +134,9 @@ def _print_missing(surroundings: Surroundings, files: list[ConfigFile]) -> None:
                 print_line(f"  {safe(path, limit=4000)}")
 
 
-def _print_summary(servers: Iterable[Server]) -> None:
+def _print_summary(servers: Sequence[Server]) -> None:
     counts = Counter(server.status for server in servers)
     if counts:
         print_line(", ".join(f"{counts[status]} {status}" for status in Status if counts[status]))
-    if counts[Status.UNWATCHED] + counts[Status.DRIFTED] + counts[Status.REMOVED]:
+    if any(server.status is not Status.WATCHED and not server.reason for server in servers):
         print_line("`mcpwatch wrap` has mcpwatch stand before those that it does not.")

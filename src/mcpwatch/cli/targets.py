@@ -24,7 +24,7 @@ from mcpwatch.store.config import Config
 _ENV_KEYS: Final = ("env", "environment", "envs")
 _FOLDER_KEYS: Final = ("cwd", "workingDirectory")
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]{0,127})(?::-([^}]{0,4096}))?\}")
-_GATEWAY = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/([^/?#]+)/mcp/?")
+_GATEWAY = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/([^/?#]+)/(?:mcp|sse)/?")
 
 
 class Unusable(Exception):

@@ -10,16 +10,24 @@ import click
 
 from mcpwatch.cli import ask, exits
 from mcpwatch.cli.output import print_line, safe
+from mcpwatch.clients import routes
+from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.plan import Change, apply, plan_wrap
 from mcpwatch.clients.program import NoProgram, program
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.survey import ConfigFile, select, survey
 from mcpwatch.clients.table import BY_ID, Scope
 from mcpwatch.clients.write import NotWritten
+from mcpwatch.store.paths import config_file
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SAID = {"wrap": "through mcpwatch, as", "repair": "through this mcpwatch, as", "unwrap": "directly", "point": "as"}
+_SAID = {
+    "wrap": "through mcpwatch, as",
+    "repair": "through this mcpwatch, as",
+    "unwrap": "directly",
+    "point": "through the gateway, as",
+}
 
 
 def options(command: F) -> F:
@@ -51,18 +59,53 @@ def options(command: F) -> F:
     "wrap", epilog="\b\nExamples:\n  mcpwatch wrap --dry-run\n  mcpwatch wrap --client cursor --server 'git*'"
 )
 @options
+@click.option("--probe", is_flag=True, help="Ask servers reached over HTTP whether they want a login.")
 def command(
-    clients: Sequence[str], servers: Sequence[str], project: bool, files: Sequence[Path], dry_run: bool, yes: bool
+    clients: Sequence[str],
+    servers: Sequence[str],
+    project: bool,
+    files: Sequence[Path],
+    dry_run: bool,
+    yes: bool,
+    probe: bool,
 ) -> int:
     """Finds the servers in your AI clients' files and has each started through mcpwatch. Shows what would change, and
     asks; a copy of each file is kept beside it, and `mcpwatch unwrap` restores every byte. Done twice, it changes
     nothing. A project's files are often shared with others, who need mcpwatch at the same path: they are left alone
-    without --project."""
-    found = chosen(clients, project, files)
+    without --project.
+
+    A server with an address gets the gateway's address, and its own goes into config.toml; headers stay where they
+    are. One that signs in by OAuth stays as it is: the login holds for its own address. Where an entry does not say
+    whether it does, only the server knows: with --probe each such server is sent one message without credentials."""
+    gateway = at_gateway()
+    found = chosen(clients, project, files, gateway)
     check_names(found, servers)
-    everywhere = survey(Surroundings.here(), here())
-    changes = plan_wrap(found, here(), everywhere=everywhere, servers=servers)
+    if probe:
+        gateway = _asked(gateway, found, servers)
+        found = chosen(clients, project, files, gateway)
+    changes = plan_wrap(found, here(), everywhere=everywhere(gateway), servers=servers, gateway=gateway)
     return carry_out(found, changes, dry_run=dry_run, yes=yes, idle="Nothing to wrap.")
+
+
+def at_gateway() -> Gateway:
+    """The gateway, and which servers it has a login for."""
+    from mcpwatch.relay.oauth_tokens import read_all
+
+    return Gateway.configured(logged_in=[grant.url for grant in read_all().values()])
+
+
+def everywhere(gateway: Gateway) -> list[ConfigFile]:
+    """Every client's files, whatever the options name."""
+    return survey(Surroundings.here(), here(), gateway=gateway)
+
+
+def _asked(gateway: Gateway, files: Sequence[ConfigFile], servers: Sequence[str]) -> Gateway:
+    """The same, with what the servers said of which nothing else tells whether they want a login."""
+    from mcpwatch.cli.probe import answers
+
+    entries = [server.entry for file in files for server in select(file.servers, servers) if file.client.http]
+    urls = [str(entry.url.value) for entry in entries if entry.form is None and entry.url and gateway.unsure(entry)]
+    return gateway.asked(answers(url for url in urls if gateway.origin_of(url) is None))
 
 
 def here() -> str:
@@ -73,7 +116,7 @@ def here() -> str:
         raise exits.Failure(str(error)) from error
 
 
-def chosen(clients: Sequence[str], project: bool, files: Sequence[Path]) -> list[ConfigFile]:
+def chosen(clients: Sequence[str], project: bool, files: Sequence[Path], gateway: Gateway) -> list[ConfigFile]:
     """The files the options name."""
     if files and (clients or project):
         raise click.UsageError("--file names a file by itself: leave --client and --project out")
@@ -82,7 +125,7 @@ def chosen(clients: Sequence[str], project: bool, files: Sequence[Path]) -> list
         raise click.UsageError(f"no such file: {missing[0]}")
     scope: Scope = "project" if project else "user"
     absolute = [path.absolute() for path in files]
-    found = survey(Surroundings.here(), here(), clients=clients, scopes=(scope,), files=absolute)
+    found = survey(Surroundings.here(), here(), clients=clients, scopes=(scope,), files=absolute, gateway=gateway)
     if not found:
         where = "in this project" if project else "on this machine"
         whose = " and ".join(BY_ID[client].name for client in clients) or "an AI client"
@@ -105,6 +148,7 @@ def carry_out(files: Sequence[ConfigFile], changes: Sequence[Change], *, dry_run
         _show(change)
     for file in unread:
         print_line(f"{_title(file)}\n  left alone: {safe(file.error)}")
+    _show_routes(changes)
     code = exits.FAILED if unread else exits.OK
     changes = [change for change in changes if change.steps]
     if not changes:
@@ -138,7 +182,43 @@ def _write(changes: Sequence[Change]) -> int:
             print_line(f"Changed {safe(str(change.file.path), limit=4000)}\n  as it was: {safe(copy.name)}")
     if code == exits.OK:
         print_line("Restart the clients, or have them reload their servers, for this to take effect.")
+    if any(change.routes for change in changes):
+        _tell_of_gateway()
     return code
+
+
+def _tell_of_gateway() -> None:
+    """Servers with an address are reached only while the gateway runs. It is not started by the way."""
+    from mcpwatch.relay import gateway_control
+    from mcpwatch.store.database import StateError
+
+    port = Gateway.configured().port
+    try:
+        found = gateway_control.find()
+    except StateError:
+        return
+    if found.state == "none":
+        print_line(
+            "The gateway does not run, and those servers are reached through it: `mcpwatch service install` starts it"
+            " now and at every login, `mcpwatch serve` until it is ended."
+        )
+    elif found.row.port != port:
+        print_line(
+            f"The gateway that runs listens on port {found.row.port}, not on {port} as config.toml has it: start it"
+            " again without --port."
+        )
+
+
+def _show_routes(changes: Sequence[Change]) -> None:
+    """What goes into our own configuration."""
+    try:
+        lines = routes.added({name: url for change in changes for name, url in change.routes.items()})
+    except NotWritten as error:
+        raise exits.Failure(safe(str(error), limit=4000)) from error
+    if lines:
+        print_line(click.style(f"mcpwatch: {safe(str(config_file()), limit=4000)}", bold=True))
+        for line in lines:
+            print_line("    " + click.style(safe(f"+ {line}", limit=400, lines="show"), fg="green"))
 
 
 def _show(change: Change) -> None:

@@ -45,8 +45,8 @@ def noted() -> dict[str, str]:
 
 
 def added(servers: Mapping[str, str]) -> list[str]:
-    """The lines that `add` would write."""
-    known = _names(_read(config_file()))
+    """The lines that `add` would write. Raises NotWritten."""
+    known = _names(_read(config_file())) if servers else {}
     return [
         line for name, url in servers.items() if name not in known for line in _piece(name, url, "\n").splitlines()
     ]
