@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -27,6 +27,10 @@ T = TypeVar("T")
 BY = "mcpwatch"  # who locks by itself
 _NAMES_KEPT = 4096  # names are the peer's to invent: caches by name are bounded
 _POSITION = {Dimension.CALLS: 0, Dimension.TOKENS: 1, Dimension.COST: 2}
+
+
+_Before = tuple[Call, bool, int, int]
+"""A call, and what had been charged for it: counted or not, tokens, micro-dollars."""
 
 
 class _ByName:
@@ -50,7 +54,7 @@ class Breaker:
     The ledger is the breaker's alone: changes are noticed when another connection commits them.
     """
 
-    def __init__(self, server: str, ledger: Ledger, measure: Callable[[Call], None]) -> None:
+    def __init__(self, server: str, ledger: Ledger, measure: Callable[[Sequence[Call]], object]) -> None:
         self._server = server
         self._ledger = ledger
         self._measure = measure
@@ -81,7 +85,7 @@ class Breaker:
         known = self._policy
         if known.armed and not known.lock.locked and self.protected(tool):
             return known
-        return self.policy()
+        return known if self._ledger.news() == self._seen else self.policy()
 
     @property
     def armed(self) -> bool:
@@ -158,7 +162,7 @@ class Breaker:
         if not policy.armed:
             self._owed.append(call)
             return None
-        self._measure(call)
+        self._measure((call,))
         with self._ledger.transaction() as tx:
             return self._admit(tx, call, policy)
 
@@ -174,7 +178,7 @@ class Breaker:
             used = tx.used(limit, policy.epoch_at) + _amount(call, limit.dimension)
             if breach(limit, used):
                 return self._trip(tx, limit, used, name)
-        self._undoing(tx)(call, False)
+        self._undo_list(tx).append((call, call.charged, call.charged_tokens, call.charged_cost))
         calls, tokens, cost = _take_due(call)
         tx.charge(self._scopes(call.tool), calls=calls, tokens=tokens, cost=cost)
         return None
@@ -212,62 +216,75 @@ class Breaker:
             return
         policy = self._refresh(tx)
         observing = not policy.armed and not policy.lock.locked
-        used: dict[str, int] = {}
+        windows: dict[str, _Window] = {}
+        tools: dict[str, tuple[list[int], list[_Window]]] = {}
         sums: dict[tuple[str, ...], list[int]] = {}
-        undo = self._undoing(tx)
+        owed: list[Call] = []
+        undo = self._undo_list(tx, owed)
         while self._owed:
-            call = self._owed.popleft()
-            self._measure(call)
-            if (
-                call.charged
-                and call.tokens_in + call.tokens_out <= call.charged_tokens
-                and call.cost <= call.charged_cost
-            ):
+            owed.append(self._owed.popleft())
+        self._measure(owed)
+        for call in owed:
+            tokens = call.tokens_in + call.tokens_out
+            if call.charged and tokens <= call.charged_tokens and call.cost <= call.charged_cost:
                 continue  # owed twice: its answer came before it was settled
-            first = observing and not call.charged
-            undo(call, True)
+            fresh = observing and not call.charged
+            undo.append((call, call.charged, call.charged_tokens, call.charged_cost))
             due = _take_due(call)
-            scopes = self._scopes(call.tool)
-            total = sums.get(scopes) or sums.setdefault(scopes, [0, 0, 0])
+            known = tools.get(call.tool)
+            if known is None:
+                scopes = self._scopes(call.tool)
+                known = sums.setdefault(scopes, [0, 0, 0]), []
+                if observing:
+                    for key, position, limit in self._limits(call.tool):
+                        if key not in windows:
+                            windows[key] = _Window(key, position, limit, tx.used(limit, policy.epoch_at))
+                        known[1].append(windows[key])
+                tools[call.tool] = known
+            total = known[0]
             total[0] += due[0]
             total[1] += due[1]
             total[2] += due[2]
-            if observing:
-                for key, position, limit in self._limits(call.tool):
-                    if key not in used:
-                        used[key] = tx.used(limit, policy.epoch_at)
-                    used[key] += due[position]
-                    if first and breach(limit, used[key]):
-                        first = False
-                        self._mark_would_lock(tx, call, limit, used[key])
-                    elif first:
-                        self._would_lock.discard(key)
+            for window in known[1]:
+                window.used = used = window.used + due[window.position]
+                if fresh:
+                    if used > window.most:
+                        fresh = False
+                        self._mark_would_lock(tx, call, window)
+                    elif self._would_lock:
+                        self._would_lock.discard(window.key)
         for scopes, (calls, tokens, cost) in sums.items():
             if calls or tokens or cost:
                 tx.charge(scopes, calls=calls, tokens=tokens, cost=cost)
 
-    def _undoing(self, tx: Transaction) -> Callable[[Call, bool], None]:
-        """Remembers a call as it is now, and whether it was owed, in case nothing of this transaction is kept."""
-        seen: list[tuple[Call, bool, bool, int, int]] = []
+    def _undo_list(self, tx: Transaction, owed: Sequence[Call] = ()) -> list[_Before]:
+        """Calls put on it become what they were, and `owed` is owed again, if nothing of this transaction is kept."""
+        seen: list[_Before] = []
 
         def restore() -> None:
-            for call, owed, *before in reversed(seen):
-                call.charged, call.charged_tokens, call.charged_cost = bool(before[0]), before[1], before[2]
-                if owed:
-                    self._owed.appendleft(call)
-
-        def remember(call: Call, owed: bool) -> None:
-            seen.append((call, owed, call.charged, call.charged_tokens, call.charged_cost))
+            for call, charged, tokens, cost in reversed(seen):
+                call.charged, call.charged_tokens, call.charged_cost = charged, tokens, cost
+            self._owed.extendleft(reversed(owed))
 
         tx.on_rollback.append(restore)
-        return remember
+        return seen
 
-    def _mark_would_lock(self, tx: Transaction, call: Call, limit: Limit, used: int) -> None:
-        key = limit.key
-        call.flags = f"{call.flags},would-lock:{key}" if call.flags else f"would-lock:{key}"
-        if key not in self._would_lock:
-            self._would_lock.add(key)
-            tx.audit(BY, "would-lock", f"{describe(limit, used)} ({self._server}/{call.tool})")
+    def _mark_would_lock(self, tx: Transaction, call: Call, window: _Window) -> None:
+        call.flags = f"{call.flags},{window.flag}" if call.flags else window.flag
+        if window.key not in self._would_lock:
+            self._would_lock.add(window.key)
+            tx.audit(BY, "would-lock", f"{describe(window.limit, window.used)} ({self._server}/{call.tool})")
+
+
+class _Window:
+    """What one limit's window holds while many calls are settled."""
+
+    __slots__ = ("flag", "key", "limit", "most", "position", "used")
+
+    def __init__(self, key: str, position: int, limit: Limit, used: int) -> None:
+        self.key, self.position, self.limit, self.used = key, position, limit, used
+        self.flag = f"would-lock:{key}"
+        self.most = limit.maximum or -1  # over it is a breach; a limit of 0 blocks a call of nothing too
 
 
 def _keep(cache: dict[str, T], tool: str, value: T) -> None:

@@ -127,7 +127,8 @@ class Gate:
         self._open.discard(call.n)
         if call.duration_ns is None:
             call.duration_ns = time.monotonic_ns() - call.started_ns
-        self._measure.cut(call, self._keep)
+        if len(call.arguments) > self._keep or len(call.result) > self._keep:
+            self._measure.cut(call, self._keep)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
         self._recorder.put(call, done=True)
@@ -136,7 +137,8 @@ class Gate:
         """An answer came after the call was ended by a lock: recorded, not passed on."""
         call.result, call.result_bytes = result, len(result)
         call.flags = ",".join(filter(None, (call.flags, "late")))
-        self._measure.cut(call, self._keep)
+        if len(result) > self._keep:
+            self._measure.cut(call, self._keep)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
         self._recorder.put(call, done=False)
@@ -182,7 +184,9 @@ class Gate:
         problem: StateError | str = "it could not be opened in time"
         try:
             for _ in range(POLICY_TRIES):
-                breaker = self._usable()
+                breaker = self._breaker
+                if breaker is None or self._problem is not None or self._unrecorded is not None:
+                    breaker = self._usable()
                 if breaker is None:
                     problem = self._unrecorded or self._problem or problem
                     break
@@ -201,8 +205,9 @@ class Gate:
     def _decided(self, breaker: Breaker, call: Call, review: Review) -> Refusal | None:
         policy = breaker.policy_for(call.tool)
         with self._reviewing:
-            self._refresh_review(policy)
-            if not call.from_server:
+            if policy.version != self._review.facts.version:
+                self._refresh_review(policy)
+            if not call.from_server and not review.lets_pass(call.tool):
                 if not review.is_listed(call.tool) and "unlisted" not in call.flags:
                     call.flags = f"{call.flags},unlisted" if call.flags else "unlisted"
                 refused = review.refusal(TOOL, call.tool)
@@ -260,22 +265,19 @@ class Gate:
         with self._reviewing:
             if policy is not None:
                 self._try_refresh(policy)
-            texts, own = review.unjudged(kind, found, rules, first=first)
-            others = review.facts.inventory
+            todo = review.unjudged(kind, found, rules, first=first)
         # Outside the lock: a text made to be slow must not hold up a refusal or the panic key.
-        made = {text.fingerprint: judge(text, self._server, own, others) for text in texts}
-
-        def known(text: Definition, server: str, own: Sequence[str], others: dict[str, tuple[str, ...]]) -> Verdict:
-            return made.get(text.fingerprint) or judge(text, server, own, others)
-
+        judged = (judge(text, self._server, todo.own, todo.others) for text in todo.texts)
+        verdicts = [*judged, *todo.beyond]
         with self._reviewing:
-            hidden, verdicts = review.listing(kind, found, known, rules, first=first, last=last)
+            hidden = review.listing(kind, found, verdicts, first=first, last=last)
             complete = review.names(kind) if last else None
         self._recorder.defer(partial(self._save, kind, tuple(found), verdicts, complete))
         return hidden
 
-    def held(self, kind: str, name: str, review: Review | None = None) -> Refusal | None:
-        """Whether a prompt or a resource is quarantined: asked before prompts/get and resources/read pass."""
+    def held(self, kind: str, name: str | None, review: Review | None = None) -> Refusal | None:
+        """Whether a prompt, a resource or a template is quarantined: asked before a request about it passes. A name
+        of None could not be read."""
         policy = self._policy(OPEN_DEADLINE_S)
         with self._reviewing:
             if policy is not None:
@@ -391,16 +393,23 @@ class Gate:
 
     # -- measuring -------------------------------------------------------------------------------------
 
-    def _measured(self, call: Call) -> None:
-        """A flood of observed calls is measured by rate."""
-        rated = self._recorder.flooded and not (self._breaker is not None and self._breaker.armed)
-        self._measure.measure(call, rated=rated)
+    def _measured(self, calls: Sequence[Call]) -> bool:
+        """A flood of observed calls is measured by rate. Says whether it was."""
+        flood = self._recorder.flooded and not (self._breaker is not None and self._breaker.armed)
+        if flood:
+            self._measure.measure_flood(calls)
+        else:
+            for call in calls:
+                self._measure.measure(call)
+        return flood
 
-    def _measured_for_record(self, call: Call) -> None:
+    def _measured_for_record(self, calls: Sequence[Call]) -> None:
         """In the recorder's thread, where there is time for exact counts unless calls come in a flood."""
-        self._measured(call)
-        if not self._recorder.flooded:
-            self._measure.refine(call)
+        if self._measured(calls):
+            return
+        for call in calls:
+            if not self._recorder.flooded:
+                self._measure.refine(call)
 
     def _settle(self, tx: Transaction) -> None:
         if self._breaker is not None:

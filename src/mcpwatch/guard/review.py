@@ -6,16 +6,18 @@ Decisions hang on fingerprints: approving a text says nothing about the next one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
 from mcpwatch.guard.refusal import Refusal
+from mcpwatch.protocol import uris
 from mcpwatch.store.levels import CAUTION, DANGER, DANGER_FROM, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
-TOOL = "tool"
+TOOL, RESOURCE, TEMPLATE = "tool", "resource", "template"
 MOST_JUDGED = 1000  # definitions of one list: beyond it they are held unread, or the list would hide poison
+MOST_SHOWN = 200  # characters of a name in a refusal
 UNREAD = "unread"  # version of a verdict on such a text: no rules have judged it
 
 # Judges one definition by the rules: (definition, server, this server's tool names, other servers' tool names).
@@ -38,6 +40,16 @@ def held(*, score: float | None, decision: str, changed: bool, strict: bool) -> 
     return ""
 
 
+class Unjudged(NamedTuple):
+    """What is to be judged of a page: `texts`, with the names of the server's tools (one that stands twice on the
+    list, twice) and those of the other servers. What is `beyond` the cap has its verdict."""
+
+    texts: list[Definition]
+    own: tuple[str, ...]
+    others: dict[str, tuple[str, ...]]
+    beyond: list[Verdict]
+
+
 Listed = dict[str, set[str]]
 """name → fingerprints on a list now."""
 
@@ -56,9 +68,11 @@ class Facts:
         self.approved_names: set[tuple[str, str]] = set()
         self.strict = False
         self.version = -1  # of the policy this was read under
+        self.changes = 0  # grows with everything that may change an answer about a name
 
     def load(self, known: ServerDefinitions, *, strict: bool, version: int) -> None:
         """Take over what the file says."""
+        self.changes += 1
         listed: dict[str, Listed] = {}
         for kind, name, fingerprint in known.listed:
             listed.setdefault(kind, {}).setdefault(name, set()).add(fingerprint)
@@ -87,6 +101,8 @@ class Review:
         self._server = server
         self.facts = facts if facts is not None else Facts()
         self._seen: dict[str, Listed] = {}  # kinds this session has seen a list of: newer than the file's
+        self._passing: set[str] = set()  # listed tools that nothing held, when
+        self._passing_at = -1  # the facts had changed so often
 
     @property
     def version(self) -> int:
@@ -117,11 +133,9 @@ class Review:
 
     # -- lists -----------------------------------------------------------------------------------------
 
-    def unjudged(
-        self, kind: str, found: Sequence[Definition], rules: str, *, first: bool
-    ) -> tuple[list[Definition], tuple[str, ...]]:
-        """What of a page the rules have not read, at most as much as is read at all; and the names of the server's
-        tools, one that stands twice on the list twice. For judging before `listing`, without the gate's lock."""
+    def unjudged(self, kind: str, found: Sequence[Definition], rules: str, *, first: bool) -> Unjudged:
+        """What of a page the rules of this version have not read. For judging without the gate's lock, before
+        `listing`; `first` says whether it is the first page of the list."""
         texts = {d.fingerprint: d for d in found}
         page = [d.name for d in texts.values() if d.kind == TOOL]
         listed = self._listed(TOOL)
@@ -131,47 +145,40 @@ class Review:
         else:
             names = [*page, *(name for name, here in listed.items() for _ in here)]
         room = max(0, MOST_JUDGED - (0 if first else len(self._seen.get(kind, ()))))
-        unread = [d for d in islice(texts.values(), room) if self.facts.versions.get(d.fingerprint) != rules]
-        return unread, tuple(names[:MOST_JUDGED])
+        places = enumerate(texts.values())
+        new = [(place, d) for place, d in places if self.facts.versions.get(d.fingerprint) != rules]
+        return Unjudged(
+            [d for place, d in new if place < room],
+            tuple(names[:MOST_JUDGED]),
+            self.facts.inventory,
+            [_too_many(d, self._server) for place, d in new if place >= room],
+        )
 
     def listing(
-        self, kind: str, found: Sequence[Definition], judge: Judge, rules: str, *, first: bool, last: bool
-    ) -> tuple[set[int], list[Verdict]]:
-        """A page of a list has come. Returns the positions to hide, and the verdicts made now.
-
-        `rules` is the version of the rules; a text they have judged is not judged again.
-        """
+        self, kind: str, found: Sequence[Definition], verdicts: Iterable[Verdict], *, first: bool, last: bool
+    ) -> set[int]:
+        """A page of a list has come, and these verdicts were made on it. Returns the positions to hide."""
         facts = self.facts
+        facts.changes += 1
         names = self._seen.get(kind)
         if first or names is None:
             names = self._seen[kind] = {}
         elif names is facts.latest.get(kind):
             names = self._seen[kind] = {name: set(fingerprints) for name, fingerprints in names.items()}
-        before = len(names)
         for definition in found:
             names.setdefault(definition.name, set()).add(definition.fingerprint)
             facts.texts.setdefault(kind, {})[definition.name] = names[definition.name]
-        # A name that stands twice on the list stands here twice.
-        each = (name for name, texts in self._listed(TOOL).items() for _ in texts)
-        own = tuple(islice(each, MOST_JUDGED))
-        verdicts = [
-            self._judged(
-                judge(definition, self._server, own, facts.inventory)
-                if position < MOST_JUDGED
-                else _too_many(definition, self._server)
-            )
-            for position, definition in enumerate({d.fingerprint: d for d in found}.values(), before)
-            if facts.versions.get(definition.fingerprint) != rules
-        ]
+        for verdict in verdicts:
+            self._judged(verdict)
         hidden = {i for i, definition in enumerate(found) if self.why_held(kind, definition.name)}
         if last:
             if facts.latest.get(kind) == names:
                 self._seen[kind] = facts.latest[kind]
             else:
                 facts.latest[kind] = names
-        return hidden, verdicts
+        return hidden
 
-    def _judged(self, verdict: Verdict) -> Verdict:
+    def _judged(self, verdict: Verdict) -> None:
         facts = self.facts
         unread = facts.versions.get(verdict.fingerprint) == UNREAD
         facts.versions[verdict.fingerprint] = verdict.version
@@ -179,7 +186,6 @@ class Review:
             facts.scores[verdict.fingerprint] = verdict.score
         elif verdict.score is not None:
             facts.scores[verdict.fingerprint] = max(verdict.score, facts.scores.get(verdict.fingerprint, 0.0))
-        return verdict
 
     # -- decisions -------------------------------------------------------------------------------------
 
@@ -188,6 +194,28 @@ class Review:
         # Off the list, or on a page not seen again yet, it is still what it was when last listed.
         texts = self._listed(kind).get(name) or self.facts.texts.get(kind, {}).get(name, set())
         return self._why_any(kind, name, texts)
+
+    def _why_asked(self, kind: str, name: str | None) -> str:
+        """Why a request about this name is refused. Resources are asked for by URI: one that may mean a held one is
+        held, and one that a held template may make, unless it is listed itself. None may be any name."""
+        why = self.why_held(kind, name or "")
+        if why or kind == TOOL:
+            return why
+        kinds = (RESOURCE, TEMPLATE) if kind in (RESOURCE, TEMPLATE) else (kind,)
+        held = {each: self._all_held(each) for each in kinds}
+        if name is None:
+            return next((why for names in held.values() for why in names.values()), "")
+        for uri, why in held.get(RESOURCE, {}).items():
+            if uris.same(uri, name):
+                return why
+        if name in self._listed(RESOURCE):
+            return ""
+        return next((why for form, why in held.get(TEMPLATE, {}).items() if uris.makes(form, name)), "")
+
+    def _all_held(self, kind: str) -> dict[str, str]:
+        """name → why, of everything of the kind that is held, on the list or off it."""
+        names = self.facts.texts.get(kind, {}).keys() | self._listed(kind).keys()
+        return {name: why for name in names if (why := self.why_held(kind, name))}
 
     def _listed(self, kind: str) -> Listed:
         seen = self._seen.get(kind)
@@ -221,10 +249,24 @@ class Review:
         """Whether the server ever listed this tool, as far as is known."""
         return tool in self._listed(TOOL)
 
-    def refusal(self, kind: str, name: str) -> Refusal | None:
-        """Refuse what is quarantined; in strict mode also a tool that was never listed."""
-        why = self.why_held(kind, name)
-        shown = f"{self._server}/{name}"
+    def lets_pass(self, tool: str) -> bool:
+        """Whether a tool is listed and nothing holds it: true of nearly every call, and remembered until something
+        changes."""
+        if self._passing_at != self.facts.changes:
+            self._passing.clear()
+            self._passing_at = self.facts.changes
+        if tool in self._passing:
+            return True
+        passes = self.is_listed(tool) and self.refusal(TOOL, tool) is None
+        if passes:
+            self._passing.add(tool)
+        return passes
+
+    def refusal(self, kind: str, name: str | None) -> Refusal | None:
+        """Refuse what is quarantined; in strict mode also a tool that was never listed. A name of None could not be
+        read, and is refused where anything of its kind is."""
+        why = self._why_asked(kind, name)
+        shown = f"{self._server}/{'?' if name is None else name[:MOST_SHOWN]}"
         if why:
             return Refusal(
                 code="quarantined",
@@ -232,7 +274,7 @@ class Review:
                 " mcpwatch screen. Do not retry; tell the user.",
                 retry="after the user approves the definition",
             )
-        if self.facts.strict and kind == TOOL and not self.is_listed(name):
+        if self.facts.strict and kind == TOOL and not self.is_listed(name or ""):
             return Refusal(
                 code="unlisted",
                 text=f"mcpwatch refused {shown}: the server never listed a tool of this name, and strict mode lets"

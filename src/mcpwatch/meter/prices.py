@@ -79,7 +79,7 @@ class PriceSettings(Protocol):
     def model(self) -> str | None: ...
 
 
-class _Rate(NamedTuple):
+class Rate(NamedTuple):
     """Whole multiples of 1/`scale` micro-dollar: a call, a token in, a token out."""
 
     call: int
@@ -91,8 +91,8 @@ class _Rate(NamedTuple):
 class _Table(NamedTuple):
     """Replaced as a whole, so that a call sees either the prices before `resolve` or those after it."""
 
-    rates: Sequence[tuple[PriceRule, _Rate]]
-    known: dict[tuple[str, str], _Rate]
+    rates: Sequence[tuple[PriceRule, Rate]]
+    known: dict[tuple[str, str], Rate]
 
 
 ModelPrices = Callable[[str], tuple[Usd, Usd]]
@@ -130,14 +130,18 @@ class PriceBook:
 
     def cost(self, server: str, tool: str, tokens_in: int, tokens_out: int, calls: int = 1) -> int:
         """Micro-dollars for `calls` calls with so many tokens, rounded up. Negative counts are 0."""
-        table = self._table
-        rate = table.known.get((server, tool)) or self._find(table, server, tool)
+        rate = self.rate(server, tool)
         units = (
             rate.call * max(index(calls), 0)
             + rate.token_in * max(index(tokens_in), 0)
             + rate.token_out * max(index(tokens_out), 0)
         )
         return -(-units // rate.scale)
+
+    def rate(self, server: str, tool: str) -> Rate:
+        """What `cost` reckons with, for those who reckon many calls."""
+        table = self._table
+        return table.known.get((server, tool)) or self._find(table, server, tool)
 
     def resolve(self, model_prices: ModelPrices | None = None) -> None:
         """Look up the models' prices in the data inside genai-prices (at first 0.2 s and 30 MiB; no network)."""
@@ -170,7 +174,7 @@ class PriceBook:
             rates.append((rule, _rate(_checked(rule.per_call or 0, "per_call"), token_in, token_out)))
         self._table = _Table(rates, {})
 
-    def _find(self, table: _Table, server: str, tool: str) -> _Rate:
+    def _find(self, table: _Table, server: str, tool: str) -> Rate:
         rate = next((rate for rule, rate in table.rates if rule.matches(server, tool)), self._default_rate)
         if len(table.known) >= _CACHED_NAMES:
             table.known.clear()  # a server may invent names without end
@@ -198,7 +202,7 @@ def _checked(value: Usd, field: str) -> Fraction:
     return Fraction(str(value))
 
 
-def _rate(per_call: Fraction, per_1k_in: Fraction, per_1k_out: Fraction) -> _Rate:
+def _rate(per_call: Fraction, per_1k_in: Fraction, per_1k_out: Fraction) -> Rate:
     exact = [
         per_call * MICRO_DOLLARS,
         per_1k_in * MICRO_DOLLARS / 1000,
@@ -206,4 +210,4 @@ def _rate(per_call: Fraction, per_1k_in: Fraction, per_1k_out: Fraction) -> _Rat
     ]
     scale = math.lcm(*(price.denominator for price in exact))
     call, token_in, token_out = (int(price * scale) for price in exact)
-    return _Rate(call, token_in, token_out, scale)
+    return Rate(call, token_in, token_out, scale)

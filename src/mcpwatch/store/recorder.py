@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -34,6 +34,8 @@ _COLUMNS = 22
 _ROW = "(" + ",".join("?" * _COLUMNS) + ")"
 _INSERT_CHUNK = "INSERT OR REPLACE INTO calls VALUES " + ",".join([_ROW] * CHUNK)
 _INSERT_ONE = "INSERT OR REPLACE INTO calls VALUES " + _ROW
+_REFUSED = str(Outcome.REFUSED)
+_FAILED = frozenset(map(str, (Outcome.ERROR, Outcome.TIMED_OUT, Outcome.VIOLATION)))
 _USAGE = (
     "INSERT INTO tool_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
     " calls = calls + excluded.calls, errors = errors + excluded.errors, refused = refused + excluded.refused,"
@@ -45,7 +47,7 @@ _USAGE = (
 class Recorder:
     """Writes the calls of one session, or of many: a call with a `session` belongs to that one.
 
-    `measure(call)` fills in tokens and cost; `settle(transaction)` charges what is owed. Both run in this
+    `measure(calls)` fills in tokens and cost; `settle(transaction)` charges what is owed. Both run in this
     thread. `on_state(error)` is told when the state file fails (the error) and when it works again (None). `shared`:
     the sessions are those of the calls, and the recorder's own has a row only if a call is without one.
     """
@@ -57,7 +59,7 @@ class Recorder:
         transport: str,
         pid: int,
         command: str,
-        measure: Callable[[Call], None],
+        measure: Callable[[Sequence[Call]], None],
         settle: Callable[[Transaction], None],
         on_state: Callable[[StateError | None], None],
         shared: bool = False,
@@ -100,7 +102,7 @@ class Recorder:
             self.nudge()
         if done:
             self._waiting_bytes += len(call.arguments) + len(call.result)
-        if self._full():
+        if len(self._queue) > QUEUE_MOST or self._waiting_bytes > BYTES_MOST:
             self._room.clear()
             if self._failing:
                 self._forget_excess()
@@ -180,12 +182,10 @@ class Recorder:
         try:
             ledger = self._open()
             while True:
-                self.flooded = len(self._queue) > FLOOD or self._waiting_bytes > BYTES_MOST // 2
-                while len(self._unwritten) < BATCH and self._queue:
-                    call, done = self._queue.popleft()
-                    if done:
-                        self._waiting_bytes -= len(call.arguments) + len(call.result)
-                    self._unwritten[call.n] = call, done or self._unwritten.get(call.n, (call, False))[1]
+                # Once flooded until nearly all is written: at the brink, half the calls would cost a preview each.
+                most = BATCH if self.flooded else FLOOD
+                self.flooded = len(self._queue) > most or self._waiting_bytes > BYTES_MOST // 2
+                self._take()
                 self._write(ledger)
                 self._unwritten.clear()
                 if not self._queue:
@@ -201,6 +201,17 @@ class Recorder:
         self._failing = False
         self._on_state(None)
         return True
+
+    def _take(self) -> None:
+        """The next batch, off the queue. A call that has ended since it began waits for its end: it is queued too."""
+        queue, unwritten = self._queue, self._unwritten
+        while len(unwritten) < BATCH and queue:
+            call, done = queue.popleft()
+            if done:
+                self._waiting_bytes -= len(call.arguments) + len(call.result)
+                unwritten[call.n] = call, True
+            elif call.n not in unwritten and (call.duration_ns is None or "late" in call.flags):
+                unwritten[call.n] = call, False
 
     def _failed(self, error: StateError) -> bool:
         self._failing = True
@@ -230,8 +241,7 @@ class Recorder:
 
     def _write(self, ledger: Ledger) -> None:
         batch = [call for call, _ in self._unwritten.values()]
-        for call in batch:
-            self._measure(call)
+        self._measure(batch)
         with ledger.transaction() as tx:
             db = tx.db
             if not self._shared:
@@ -298,17 +308,24 @@ class Recorder:
     def _usage(self, done: Iterable[Call]) -> list[tuple[Any, ...]]:
         tools: dict[str, list[Any]] = {}
         for call in done:
-            if not (call.method == "tools/call" or call.tool == "@sampling"):
+            tool = call.tool
+            if call.method != "tools/call" and tool != "@sampling":
                 continue
-            figures = tools.setdefault(call.tool, [0, 0, 0, 0, 0, 0, ""])
-            refused = call.outcome == Outcome.REFUSED
-            figures[0] += not refused
-            figures[1] += call.outcome in (Outcome.ERROR, Outcome.TIMED_OUT, Outcome.VIOLATION)
-            figures[2] += refused
-            figures[3] += 0 if refused else call.tokens_in + call.tokens_out
-            figures[4] += 0 if refused else call.cost
-            figures[5:] = [call.started_utc, str(call.outcome)]
-        return [(self._server, tool, *figures) for tool, figures in tools.items()]
+            figures = tools.get(tool)
+            if figures is None:
+                figures = tools[tool] = [0, 0, 0, 0, 0, 0, ""]
+            outcome = call.outcome
+            if outcome == _REFUSED:
+                figures[2] += 1
+            else:
+                figures[0] += 1
+                if outcome in _FAILED:
+                    figures[1] += 1
+                figures[3] += call.tokens_in + call.tokens_out
+                figures[4] += call.cost
+            figures[5] = call.started_utc
+            figures[6] = outcome
+        return [(self._server, tool, *figures[:6], str(figures[6])) for tool, figures in tools.items()]
 
     def _prune(self) -> None:
         """Once an hour, while nothing else waits."""
