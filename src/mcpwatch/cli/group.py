@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": Entry("demo:command", WATCH, "Show it all on real processes, with nothing of yours involved."),
     "status": Entry("status:command", WATCH, "Say whether tools are locked, and how much of each limit is used."),
     "log": Entry("log:command", WATCH, "List recorded calls; follow them as they happen."),
+    "audit": Entry("audit:command", WATCH, "List what was done to the protection: by whom, and when."),
     "scan": Entry("scan:command", WATCH, "Ask configured servers what they offer, and judge it."),
     "findings": Entry("findings:command", WATCH, "List what was found in the definitions servers list."),
     "lock": Entry("lock:command", PROTECT, "Refuse every protected call from now on. Asks for nothing."),
