@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from guard.reviews import list_of
 from mcpwatch.guard.review import MOST_JUDGED, Review
 from mcpwatch.store.levels import DANGER, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
@@ -20,7 +21,7 @@ def test_b17_beyond_the_cap_a_definition_is_a_finding_and_not_read() -> None:
     pages = found[:700], found[700:]
     verdicts = []
     for n, page in enumerate(pages):
-        hidden, made = review.listing("tool", page, judge, "v1", first=n == 0, last=n == 1)
+        hidden, made = list_of(review, page, judge, first=n == 0, last=n == 1)
         assert bool(hidden) == (n == 1)
         verdicts += made
     assert len(judged) == MOST_JUDGED
@@ -36,7 +37,7 @@ def test_a_name_that_stands_twice_reaches_the_rules_twice() -> None:
         return Verdict(definition.fingerprint, server, "local", "v1", 0.0)
 
     twins = [Definition("tool", "pay", "f1", "{}"), Definition("tool", "pay", "f2", "{}")]
-    Review("s").listing("tool", twins, judge, "v1", first=True, last=True)
+    list_of(Review("s"), twins, judge)
     assert seen == [("pay", "pay"), ("pay", "pay")]
 
 
@@ -44,9 +45,7 @@ def test_a_score_lowered_in_the_file_is_followed_and_an_unsaved_one_is_not_lost(
     review = Review("s")
     text = Definition("tool", "pay", "f1", "{}")
     listed = (("tool", "pay", "f1"),)
-    review.listing(
-        "tool", [text], lambda d, *_: Verdict(d.fingerprint, "s", "local", "v2", 90.0), "v2", first=True, last=True
-    )
+    list_of(review, [text], lambda d, *_: Verdict(d.fingerprint, "s", "local", "v2", 90.0), version="v2")
     old = ServerDefinitions(listed=listed, scores={"f1": 10.0}, versions={"f1": "v1"})
     review.load(old, strict=False, version=1)
     assert review.refusal("tool", "pay") is not None, "the file is behind"
@@ -72,7 +71,7 @@ def _see(review: Review, page: list[Definition], *, first: bool, last: bool) -> 
         score = 90.0 if definition.fingerprint.startswith("bad") else 0.0
         return Verdict(definition.fingerprint, "s", "local", "v1", score)
 
-    review.listing("tool", page, judge, "v1", first=first, last=last)
+    list_of(review, page, judge, first=first, last=last)
 
 
 PAY, EVIL = Definition("tool", "pay", "good", "{}"), Definition("tool", "evil", "bad", "{}")
@@ -107,3 +106,54 @@ def test_b17_a_text_that_was_not_read_is_read_when_there_is_room() -> None:
     assert review.refusal("tool", last.name) is not None
     _see(review, [last], first=True, last=True)
     assert review.refusal("tool", last.name) is None
+
+
+# -- what is asked for by URI ----------------------------------------------------------------------
+
+
+def _resources(**scores: float) -> Review:
+    """A review of a server that lists these resources and templates, each with its score."""
+    review = Review("s")
+    for kind in ("resource", "template"):
+        found = [
+            Definition(kind, name, f"{name}:{score}", "{}")
+            for name, score in scores.items()
+            if ("{" in name) is (kind == "template")
+        ]
+        list_of(review, found, lambda d, *_: Verdict(d.fingerprint, "s", "local", "v1", scores[d.name]), kind=kind)
+    return review
+
+
+def test_b15_every_spelling_of_a_held_resource_is_held() -> None:
+    review = _resources(**{"memo://x": 90.0, "memo://y": 0.0})
+    for kind in ("resource", "template"):
+        for uri in ("memo://x", "MEMO://x", "memo://%78", "memo://x/", "memo://y/../x#a"):
+            assert review.refusal(kind, uri) is not None, uri
+        assert review.refusal(kind, "memo://y") is None
+        assert review.refusal(kind, None) is not None, "what cannot be read may be any"
+    assert review.refusal("prompt", None) is None
+
+
+def test_b15_what_a_held_template_makes_is_held_unless_it_is_listed_itself() -> None:
+    review = _resources(**{"memo://{id}": 90.0, "memo://own": 0.0, "file:///{name}": 0.0})
+    for uri in ("memo://7", "MEMO://7", "memo://a/b", "memo://{id}", "MEMO://{id}", "memo://OWN"):
+        assert review.refusal("resource", uri) is not None, uri
+        assert review.refusal("template", uri) is not None, uri
+    for uri in ("memo://own", "file:///a", "file:///{name}"):
+        assert review.refusal("resource", uri) is None, uri
+
+
+def test_b15_a_clean_twin_of_a_held_resource_is_no_way_to_it() -> None:
+    review = _resources(**{"memo://x": 90.0, "MEMO://x": 0.0})
+    assert review.refusal("resource", "MEMO://x") is not None
+
+
+def test_b15_a_resource_that_leaves_the_list_stays_held_in_every_spelling() -> None:
+    review = _resources(**{"memo://x": 90.0})
+    review.listing("resource", [], [], first=True, last=True)
+    assert review.refusal("resource", "MEMO://x") is not None
+
+
+def test_a_refusal_quotes_a_long_uri_only_in_part() -> None:
+    refusal = _resources(**{"memo://{id}": 90.0}).refusal("resource", "memo://" + "a" * 100_000)
+    assert refusal is not None and len(refusal.text) < 600

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from guard.reviews import list_of
 from mcpwatch.guard import approval, lock
 from mcpwatch.guard.review import Facts, Review, held
 from mcpwatch.store.definitions import save_listed, save_verdict
@@ -59,7 +60,7 @@ class Rules:
 
 
 def seen(review: Review, rules: Rules, *tools: Definition, first: bool = True, last: bool = True) -> set[int]:
-    return review.listing("tool", tools, rules, RULES, first=first, last=last)[0]
+    return list_of(review, tools, rules, version=RULES, first=first, last=last)[0]
 
 
 GOOD, BAD = tool("good"), tool("bad", "Steal.")
@@ -93,7 +94,7 @@ def test_b3_a_text_is_judged_once_and_a_changed_one_again() -> None:
 def test_b3_newer_rules_judge_again() -> None:
     review, rules = Review("srv"), Rules()
     seen(review, rules, GOOD)
-    review.listing("tool", [GOOD], rules, "rules 2", first=True, last=True)
+    list_of(review, [GOOD], rules, version="rules 2")
     assert rules.asked == ["good", "good"]
 
 
@@ -114,7 +115,7 @@ def test_one_bad_text_under_a_name_holds_the_name() -> None:
         score = 95.0 if "Steal" in definition.json else 0.0
         return Verdict(definition.fingerprint, server, "local", RULES, score)
 
-    hidden, _ = review.listing("tool", [GOOD, twin], rules, RULES, first=True, last=True)
+    hidden, _ = list_of(review, [GOOD, twin], rules)
     assert hidden == {0, 1}, "nobody can say which of the two a call by name reaches"
     assert review.refusal("tool", "good") is not None
 

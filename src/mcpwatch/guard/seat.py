@@ -52,7 +52,7 @@ class Seat:
         known = {"client_name": client_name, "client_version": client_version, "protocol": protocol}
         self._recorder.identify(self._entry, **known)
 
-    def held(self, kind: str, name: str) -> Refusal | None:
+    def held(self, kind: str, name: str | None) -> Refusal | None:
         """See `Gate.held`."""
         return self._gate.held(kind, name, self._review)
 

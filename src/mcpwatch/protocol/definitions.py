@@ -32,6 +32,14 @@ LIST_KEYS: Final = {
 """kind → the member of the result that holds the list, and the member of a definition that is its name."""
 
 
+INSTRUCTIONS: Final = "instructions"
+_INFO: Final = "serverInfo"
+_INFO_META: Final = "io.modelcontextprotocol/serverInfo"  # where the result's `_meta` has it (2026-07-28)
+_INFO_TEXTS: Final = ("title", "description")
+_INFO_KEYS: Final = frozenset({"name", "version", *_INFO_TEXTS})
+_PLAIN_NAME: Final = 64  # characters of a server's name that is no text
+
+
 class Found(msgspec.Struct, gc=False):
     """One definition: what it is known by ("" for instructions), its canonical JSON and the SHA-256 of that."""
 
@@ -52,8 +60,8 @@ class Page(msgspec.Struct):
 
     def without(self, hidden: set[int]) -> bytes:
         """The result with the definitions at these positions taken out, everything else as it came."""
-        if not self.items:  # instructions
-            return with_members({k: v for k, v in self.members.items() if k != self.key or not hidden})
+        if self.key == INSTRUCTIONS:
+            return with_members(_silenced(self.members) if hidden else self.members)
         kept = [bytes(item) for n, item in enumerate(self.items) if n not in hidden]
         return with_members(self.members, self.key, b"[" + b",".join(kept) + b"]")
 
@@ -78,15 +86,17 @@ def read_page(kind: str, result: Raw | bytes) -> Page | None:
         members = Parser().members(result, RESULT_KEYS)
     except NotAnObject:
         return None
-    key, name_key = LIST_KEYS.get(kind, ("instructions", ""))
+    if kind not in LIST_KEYS:
+        said = _introduction(members)
+        if not said and bytes(members.get(INSTRUCTIONS, b"null")) == b"null":
+            return None
+        found = [_found("", said)] if said else []
+        return Page(found, True, members, [], INSTRUCTIONS, SURROGATE_MARK in bytes(result))
+    key, name_key = LIST_KEYS[kind]
     value = members.get(key)
     if value is None or bytes(value) == b"null":
         return None
     last = bytes(members.get("nextCursor", b"null")) == b"null"
-    if not name_key:
-        text = _strict(value)
-        found = [_found("", {"instructions": text})] if text != "" else []
-        return Page(found, True, members, [], key, SURROGATE_MARK in bytes(result))
     try:
         items = _list(value) if len(value) < 1 << 20 or _countable(value) else []
     except msgspec.ValidationError:
@@ -126,6 +136,62 @@ def _countable(value: Raw) -> bool:
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Malformed("a definition that cannot be read") from error
     return True
+
+
+def _introduction(members: dict[str, Raw]) -> dict[str, Any]:
+    """What a server says of itself when it is greeted: its instructions, and the texts of its `serverInfo`. A name
+    that is none, but a sentence, is such a text."""
+    said: dict[str, Any] = {}
+    text = _strict(members[INSTRUCTIONS]) if INSTRUCTIONS in members else None
+    if text not in (None, ""):
+        said[INSTRUCTIONS] = text
+    for where, raw in _infos(members):
+        if texts := _info_texts(raw):
+            said[where] = texts
+    return said
+
+
+def _info_texts(raw: Raw) -> Any:
+    """What of a `serverInfo` is text; of one that is no object, the whole of it."""
+    info = _strict(raw)
+    if not isinstance(info, dict):
+        return info
+    Parser().members(raw, _INFO_KEYS)  # no second spelling of what is read
+    texts = {key: info[key] for key in _INFO_TEXTS if info.get(key) not in (None, "")}
+    if "name" in info and not _is_plain(info["name"]):
+        texts["name"] = info["name"]
+    return texts
+
+
+def _infos(members: dict[str, Raw]) -> list[tuple[str, Raw]]:
+    found = [(_INFO, members[_INFO])] if _INFO in members else []
+    if "_meta" in members:
+        with contextlib.suppress(NotAnObject):
+            meta = Parser().members(members["_meta"], frozenset({_INFO_META}))
+            found += [(_INFO_META, meta[_INFO_META])] if _INFO_META in meta else []
+    return found
+
+
+def _is_plain(name: Any) -> bool:
+    return isinstance(name, str) and len(name) <= _PLAIN_NAME and len(name.split()) <= 4
+
+
+def _silenced(members: dict[str, Raw]) -> dict[str, Raw]:
+    """The members of a greeting without what the server says of itself."""
+    kept = {key: value for key, value in members.items() if key != INSTRUCTIONS}
+    for where, raw in _infos(members):
+        if not _info_texts(raw):
+            continue
+        info = _strict(raw)
+        name, version = (info.get("name"), info.get("version")) if isinstance(info, dict) else (None, None)
+        plain = {"name": name if _is_plain(name) else "server", "version": version if _is_plain(version) else "0"}
+        silent = Raw(json.dumps(plain).encode())
+        if where == _INFO:
+            kept[where] = silent
+        else:
+            meta = Parser().members(members["_meta"], frozenset({_INFO_META}))
+            kept["_meta"] = Raw(with_members({**meta, where: silent}))
+    return kept
 
 
 def _found(name: str, value: Any) -> Found:
