@@ -77,6 +77,7 @@ CONTEXTS = {
     "pager": "in a text",
     "dialog": "in a dialogue",
     "gateway": "the gateway's screen",
+    "gateway": "the gateway's screen",
 }
 
 

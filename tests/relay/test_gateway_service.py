@@ -75,6 +75,14 @@ def env(tmp_path: Path) -> dict[str, str]:
     }
 
 
+def test_a_restart_is_the_managers(env, monkeypatch, tmp_path):
+    for name in ("PATH", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, env[name])
+    assert services.restart(services.service(platform="linux")) == []
+    assert (tmp_path / "asked").read_text() == f"--user restart {services.UNIT}\n"
+    assert services.service(platform="darwin").restart[:3] == ("launchctl", "kickstart", "-k")
+
+
 def test_install_status_uninstall(env, tmp_path):
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([MCPWATCH, "service", *words], env=env, capture_output=True, text=True)

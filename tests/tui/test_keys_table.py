@@ -11,6 +11,7 @@ from textual.keys import _character_to_key
 from mcpwatch.store.records import Policy
 from mcpwatch.tui import keys
 from mcpwatch.tui.app import McpWatchApp
+from mcpwatch.tui.screens.gateway import GatewayScreen
 from mcpwatch.tui.screens.help import help_lines
 from mcpwatch.tui.screens.palette import search
 from mcpwatch.tui.widgets.linelist import LineList
@@ -28,10 +29,13 @@ def test_ids_are_unique_and_every_key_is_bound_once_in_its_context() -> None:
             seen.add((scope, name))
 
 
+OWNERS = {"gateway": GatewayScreen}
+
+
 def test_every_action_exists() -> None:
     for key in keys.KEYS:
         action = key.action.partition("(")[0]
-        owner = McpWatchApp if action.startswith("app.") else LineList
+        owner = McpWatchApp if action.startswith("app.") else OWNERS.get(key.context, LineList)
         if key.context not in ("dialog", "pager"):
             assert inspect.isfunction(getattr(owner, "action_" + action.removeprefix("app."), None)), key.id
 
@@ -62,6 +66,7 @@ HARMLESS = {
     "app.panic", "app.unlock", "app.limits", "app.password", "app.filter", "app.sort", "app.pause", "app.follow",
     "app.copy", "app.command", "app.theme", "app.help", "app.leave", "app.pane", "app.next_pane", "app.arm",
     "move", "page", "edge", "choose", "close",
+    "app.gateway", "start", "restart", "stop", "other",
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from mcpwatch.store.database import StateError
 from mcpwatch.tui.app import McpWatchApp
-from mcpwatch.tui.workers import Idle
 from tui.fakes import busy_source
 from tui.review_steps import POISONED, TURNED, review_of, says, screen_name, shows, typed
 from tui.screens_io import press, running, text_of, until
@@ -314,7 +313,7 @@ async def test_panic_over_a_dialogue_says_it_once() -> None:
 
 
 async def test_quitting_a_demo_promises_no_protection() -> None:
-    async with running(busy_source(), demo=True, workers=(Idle("gateway", ""),)) as (app, pilot):
+    async with running(busy_source(), demo=True) as (app, pilot):
         await press(pilot, "q")
         assert "The demo ends with this screen" in text_of(app)
         assert "protection stays on" not in text_of(app)

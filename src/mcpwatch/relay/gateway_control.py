@@ -25,7 +25,7 @@ HEALTH: Final = "/.mcpwatch/health"
 ANSWER_S: Final = 2.0
 START_S: Final = 15.0
 LOG_BYTES: Final = 1 << 20  # a log grown beyond this is begun anew by the next start
-_LOG: Final = "gateway.log"
+LOG: Final = "gateway.log"
 
 
 class Health(msgspec.Struct):
@@ -97,7 +97,7 @@ def start(port: int | None = None, *, log: Path | None = None, wait_s: float = S
 
     When another came up meanwhile, that one is returned.
     """
-    log = log or state_dir() / _LOG
+    log = log or state_dir() / LOG
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     with contextlib.suppress(OSError):

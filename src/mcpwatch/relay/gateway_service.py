@@ -32,6 +32,7 @@ class Service(msgspec.Struct, frozen=True):
     before_uninstall: tuple[tuple[str, ...], ...]
     after_uninstall: tuple[tuple[str, ...], ...]
     is_running: tuple[str, ...]
+    restart: tuple[str, ...]
 
 
 def service(arguments: Sequence[str] = (), platform: str = sys.platform) -> Service:
@@ -55,6 +56,7 @@ def _systemd(command: Sequence[str], environment: Mapping[str, str]) -> Service:
         ((*systemctl, "disable", "--now", UNIT),),
         ((*systemctl, "daemon-reload"),),
         (*systemctl, "is-active", "--quiet", UNIT),
+        (*systemctl, "restart", UNIT),
     )
 
 
@@ -98,6 +100,7 @@ def _launchd(command: Sequence[str], environment: Mapping[str, str]) -> Service:
         (("launchctl", "bootout", f"{domain}/{LABEL}"),),
         (),
         ("launchctl", "print", f"{domain}/{LABEL}"),
+        ("launchctl", "kickstart", "-k", f"{domain}/{LABEL}"),
     )
 
 
@@ -136,6 +139,11 @@ def uninstall(found: Service) -> list[str]:
 def is_running(found: Service) -> bool:
     """Whether the service manager says so."""
     return not _run((found.is_running,))
+
+
+def restart(found: Service) -> list[str]:
+    """Have the service manager end the gateway and start it anew. Returns what could not be run, to be told."""
+    return _run((found.restart,))
 
 
 def _run(commands: Sequence[Sequence[str]]) -> list[str]:

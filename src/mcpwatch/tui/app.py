@@ -24,7 +24,6 @@ from mcpwatch.tui.copying import copy_json
 from mcpwatch.tui.model import MAX_CALLS
 from mcpwatch.tui.reviewing import Reviewing
 from mcpwatch.tui.rows import CallLine, ToolLine
-from mcpwatch.tui.screens.confirm import QuitScreen
 from mcpwatch.tui.screens.detail import DetailScreen
 from mcpwatch.tui.screens.findings import FindingsScreen
 from mcpwatch.tui.screens.help import HelpScreen
@@ -33,12 +32,13 @@ from mcpwatch.tui.screens.loosen import ObserveScreen
 from mcpwatch.tui.screens.palette import PaletteScreen
 from mcpwatch.tui.screens.password import PasswordScreen
 from mcpwatch.tui.screens.unlock import UnlockScreen
+from mcpwatch.tui.serving import Serving
 from mcpwatch.tui.source import StateSource
 from mcpwatch.tui.widgets.onboarding import SNIPPET
-from mcpwatch.tui.workers import HostedWorker, Idle, default_workers
+from mcpwatch.tui.workers import HostedWorker, default_workers
 
 
-class McpWatchApp(Reviewing):
+class McpWatchApp(Serving):
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("everywhere"),
         Binding("ctrl+c", "app.hint_quit", "How to quit", show=False, system=True),
@@ -199,24 +199,6 @@ class McpWatchApp(Reviewing):
         tools = [self.model.tool_row(line) for line in self.main.tools.rows]
         return "tools", [saving.json_line(row) for row in tools if row is not None]
 
-    # --- leaving ---
-
-    async def action_quit(self) -> None:
-        self.exit(0)
-
-    def action_leave(self) -> None:
-        if self.model.sessions or self.demo:
-            self.push_screen(QuitScreen(), self._leave)
-        else:
-            self.exit(0)
-
-    def _leave(self, sure: bool | None) -> None:
-        if sure:
-            self.exit(0)
-
-    def action_hint_quit(self) -> None:
-        self.say("ctrl+q ends the demo." if self.demo else "ctrl+q quits; protection stays on.")
-
 
 def run_app(
     *,
@@ -230,9 +212,9 @@ def run_app(
     demo: bool = False,
 ) -> int:
     """Runs the screen until the user leaves; returns the exit code. `state` is the state file, `notice` a line that
-    stays on the screen (the demo's password). A demo hosts no scanner and says that quitting ends it."""
+    stays on the screen (the demo's password). A demo hosts no workers and says that quitting ends it."""
     if workers is None:
-        workers = (Idle("gateway", ""),) if demo else default_workers(state)
+        workers = () if demo else default_workers(state)
     app = McpWatchApp(
         StateSource(state),
         ascii=ascii,

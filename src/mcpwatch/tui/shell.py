@@ -14,6 +14,7 @@ from textual.worker import WorkerFailed
 
 from mcpwatch.store.paths import state_dir
 from mcpwatch.tui import crash, palette
+from mcpwatch.tui.gateway_worker import GatewayWorker
 from mcpwatch.tui.line_filters import Ascii, NoColour, Scrub
 from mcpwatch.tui.model import Model
 from mcpwatch.tui.safe_text import safe_text
@@ -79,6 +80,11 @@ class Shell(App[int], inherit_bindings=False):
     def scanner(self) -> ModelScanner | None:
         """The scanner this screen hosts, if it does."""
         return next((worker for worker in self.workers_hosted if isinstance(worker, ModelScanner)), None)
+
+    @property
+    def gateway(self) -> GatewayWorker | None:
+        """The proxy worker this screen hosts, if it does."""
+        return next((worker for worker in self.workers_hosted if isinstance(worker, GatewayWorker)), None)
 
     # --- looks ---
 

@@ -6,35 +6,25 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mcpwatch.store.paths import state_file
+from mcpwatch.tui.gateway_worker import GatewayWorker
+
 if TYPE_CHECKING:
     from mcpwatch.scan.scanner import Scanner
 
 
 class HostedWorker(Protocol):
-    """`status` is read at every tick, "" where the state file says it; `run` ends when it is cancelled."""
+    """`run` ends when it is cancelled."""
 
     name: str
-    status: str
 
     async def run(self) -> None: ...
-
-
-class Idle:
-    """A worker that has nothing to do, and says so."""
-
-    def __init__(self, name: str, status: str) -> None:
-        self.name = name
-        self.status = status
-
-    async def run(self) -> None:
-        return
 
 
 class ModelScanner:
     """The LLM scanner. Its module takes a while to import, so that happens beside the first paint."""
 
     name = "scanner"
-    status = ""
 
     def __init__(self, state: Path | None = None, scanner: Scanner | None = None) -> None:
         self._state = state
@@ -74,4 +64,6 @@ class ModelScanner:
 
 
 def default_workers(state: Path | None = None) -> tuple[HostedWorker, ...]:
-    return (Idle("gateway", "not configured"), ModelScanner(state))
+    """A state file other than this user's has a gateway of its own, which is not ours to start."""
+    ours = state is None or state == state_file()
+    return (*((GatewayWorker(),) if ours else ()), ModelScanner(state))

@@ -6,6 +6,7 @@ from textual import events
 
 from mcpwatch.tui import fmt, keys
 from mcpwatch.tui.cells import Line, Span, spread, width_of, wrap
+from mcpwatch.tui.gateway_view import short as gateway_words
 from mcpwatch.tui.levels import MARKS
 from mcpwatch.tui.scan_text import short
 from mcpwatch.tui.widgets.lines import Lines
@@ -34,11 +35,9 @@ class Header(Lines):
         )
         left: Line = [(" mcpwatch ", "accent"), (" ", "fg"), state, ("   ", "fg"), (counts, "dim")]
         time: Line = [(fmt.clock(host.now(), host.zone) + " ", "dim")]
-        words = [
-            (f"{w.name}: {w.status}", "dim") for w in host.workers_hosted if w.status not in ("", "not configured")
-        ]
-        if model.ready:
-            words.append(short(model.scan, model.scans.values()))
+        words: Line = [short(model.scan, model.scans.values())] if model.ready else []
+        if host.gateway is not None and (said := gateway_words(host.gateway.view, host.gateway.now()))[0]:
+            words.insert(0 if said[1] == "dim" else len(words), said)
         right: Line = [span for word in words for span in (word, (" · ", "dim"))] + time
         return [spread(left, right if width_of(left) + width_of(right) < width else time, width)]
 
