@@ -12,39 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mcpwatch.protocol.events import BLANK, Answer, Batch, Event, Identity, Notification, Question, Rejected
-from mcpwatch.protocol.session import MAX_ROUNDS, REMEMBERED, Session
-
-META = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientInfo": {"name": "c", "version": "1"},
-}
-
-
-def frame(**members: Any) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", **members}, separators=(",", ":")).encode() + b"\n"
-
-
-def call(id: Any = 1, name: str = "t", **params: Any) -> bytes:
-    return frame(id=id, method="tools/call", params={"name": name, "arguments": {"x": 1}, **params})
-
-
-def ask(session: Session, line: bytes) -> Question:
-    event = session.client(line)
-    assert isinstance(event, Question)
-    assert session.asked(event)
-    return event
-
-
-def answered(session: Session, line: bytes) -> Answer:
-    event = session.server(line)
-    assert isinstance(event, Answer)
-    return event
-
-
-def rejected(event: Event) -> Rejected:
-    assert isinstance(event, Rejected)
-    return event
-
+from mcpwatch.protocol.session import REMEMBERED, Session
+from protocol.frames import META, answered, ask, call, frame, rejected
 
 # ---------------------------------------------------------------------- against a model
 IDS = [0, 1, -1, 2**63, "0", "1", "", "é", 'a"b', 1.5, 1.0]
@@ -205,6 +174,15 @@ def test_two_threads_pair_every_question_once():
         (b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}', None),
         (b'{"jsonrpc":"2.0","id":7,"result":{}}', None),
         (b'{"jsonrpc":"2.0","id":7,"result":{},"result":{}}', None),
+        (b'{"jsonrpc":"2.0","id":7,"Method":"tools/call","params":{"name":"a"}}', b"7"),
+        (b'{"jsonrpc":"2.0","id":7,"METHOD":"ping","x":NaN}', b"7"),
+        (b'{"jsonrpc":"2.0","id":7,"id":8,"method":"ping"}', b"null"),
+        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{"x":NaN}}}', b"7"),
+        (b'{"jsonrpc":"2.0","id":"\xff","method":"ping"}', b"null"),
+        (b'{"jsonrpc":"2.0","id":"\\ud800","method":"ping","x":NaN}', b"null"),
+        (b'{"jsonrpc":"2.0","method":"ping","params":{"id":7,"x":NaN}}', b"null"),
+        (b'{"jsonrpc":"2.0","id":7,"method":"TOOLS/CALL","params":{"name":"a"}}', b"7"),
+        (b'{"jsonrpc":"2.0","method":"Tools/Call","params":{"name":"a"}}', None),
         (b'{"jsonrpc":"2.0","result":{}}', None),
         (b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"requestId":2}}', None),
     ],
@@ -216,28 +194,103 @@ def test_what_a_client_may_not_send(line, id):
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "id"),
     [
-        b'{"jsonrpc":"2.0","id":1,"result":{},"result":{}}',
-        b'{"jsonrpc":"2.0","id":1,"Result":{}}',
-        b'{"jsonrpc":"2.0","id":"1","result":{}}',
-        b'{"jsonrpc":"2.0","id":1.0,"result":{}}',
-        b'{"jsonrpc":"2.0","id":true,"result":{}}',
-        b'{"jsonrpc":"2.0","id":null,"error":{}}',
-        b'{"jsonrpc":"2.0","result":{}}',
-        b'{"jsonrpc":"2.0","id":1}',
-        b'{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}',
-        b'{"jsonrpc":"2.0","method":"sampling/createMessage","params":{}}',
-        b'{"jsonrpc":"2.0","id":1,"result":"\xff"}',
+        (b'{"jsonrpc":"2.0","id":"1","result":{}}', None),
+        (b'{"jsonrpc":"2.0","id":1.0,"result":{}}', None),
+        (b'{"jsonrpc":"2.0","id":true,"result":{}}', None),
+        (b'{"jsonrpc":"2.0","id":null,"error":{}}', None),
+        (b'{"jsonrpc":"2.0","result":{}}', None),
+        (b'{"jsonrpc":"2.0","id":"1","result":NaN}', None),
+        (b'{"jsonrpc":"2.0","id":1,"id":2,"result":{}}', None),
+        (b'{"jsonrpc":"2.0","id":2,"result":NaN}', None),
+        (b'{"jsonrpc":"2.0","result":{"id":1,"x":NaN}}', None),
+        (b'{"jsonrpc":"2.0","method":"n","params":{"id":1,"result":NaN}}', None),
+        (b'sent {"jsonrpc":"2.0","id":1,"result":{}}', None),
+        (b'[INFO] sent {"jsonrpc":"2.0","id":1,"result":{}}', None),
+        (b'[2026, {"jsonrpc":"2.0","id":1,"result":{}}', None),
+        (b'{"level":"info","id":1}', None),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}', b"1"),
+        (b'{"jsonrpc":"2.0","id":1,"Method":"sampling/createMessage","result":{}}', b"1"),
+        (b'{"jsonrpc":"2.0","id":"s","method":"x","params":{"a":NaN}}', b'"s"'),
+        (b'{"jsonrpc":"2.0","method":"sampling/createMessage","params":{}}', None),
+        (b'{"jsonrpc":"2.0","id":"\xff","method":"x"}', None),
     ],
 )
-def test_what_a_server_may_not_send_leaves_the_question_open(line):
+def test_what_a_server_may_not_send_leaves_the_question_open(line, id):
+    """Its own questions are answered with an error, as far as they can be told."""
     session = Session()
     question = ask(session, call(1))
     event = rejected(session.server(line))
-    assert event.id is None
+    assert event.id == id
     assert event.broken is None
+    assert event.more == ()
     assert session.open() == [question]
+
+
+DEEP = b"[" * 5000 + b"]" * 5000
+
+UNREADABLE = [
+    b'{"jsonrpc":"2.0","id":1,"result":{"x":NaN}}',
+    b'{"jsonrpc":"2.0","id":1,"result":{"x":-Infinity}}',
+    b'{"result":{"x":[{"id":7,"y":NaN}]},"jsonrpc":"2.0","id":1}\n',
+    b'{"jsonrpc":"2.0","id":1,"result":{"x":' + DEEP + b"}}",
+    b'{"jsonrpc":"2.0","result":{"x":' + DEEP + b'},"id":1}',
+    b'{"jsonrpc":"2.0","id":1,"result":"\xff"}',
+    b'{"jsonrpc":"2.0","result":{"\xff\\"}":1,"x":"\\""},"id":1}',
+    b'{"jsonrpc":"2.0","id":1,"result":{"x":"a\tb\x00"}}',
+    b'\xef\xbb\xbf{"jsonrpc":"2.0","id":1,"result":{}}',
+    b'{"jsonrpc":"2.0","id":1,"result":{},"result":{}}',
+    b'{"jsonrpc":"2.0","id":1,"id":1,"result":{}}',
+    b'{"jsonrpc":"2.0","\\u0069d":1,"result":NaN}',
+    b'{"jsonrpc":"2.0","id":1,"Result":{}}',
+    b'{"jsonrpc":"2.0","id":1}',
+    b'{"jsonrpc":"2.0","id":1,"result":{"content":[',
+    b'{"jsonrpc":"2.0","id":1,"result":{"x":"' + b"x" * (2 << 20) + b'","y":NaN}}',
+    b'{"jsonrpc":"2.0","result":{"x":"' + b"x" * (2 << 20) + b'","y":NaN},"id":1}',
+    b'[{"jsonrpc":"2.0","id":1,"result":NaN}]',
+    b'[{"jsonrpc":"2.0","method":"n"},{"jsonrpc":"2.0","id":1,"result":NaN}',
+]
+
+
+@pytest.mark.parametrize("line", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_an_answer_nobody_can_read_ends_its_question(line):
+    session = Session()
+    question, other = ask(session, call(1)), ask(session, call(7))
+    event = rejected(session.server(line))
+    assert event.broken is question
+    assert event.id is None
+    assert session.open() == [other]
+    assert rejected(session.server(frame(id=1, result={}))).broken is None
+
+
+def test_every_question_of_an_unreadable_batch_is_ended():
+    session = Session()
+    questions = [ask(session, call(n)) for n in range(3)]
+    parts = b",".join(frame(id=n, result={}).strip() for n in range(3))
+    event = rejected(session.server(b"[" + parts + b',{"id":9,"result":NaN}]'))
+    assert [part.broken for part in (event, *event.more)] == questions
+    assert session.open() == []
+
+
+def test_the_clients_unreadable_answer_ends_the_servers_question():
+    session = Session()
+    question = session.server(frame(id="s", method="sampling/createMessage", params={}))
+    assert isinstance(question, Question)
+    assert session.asked(question)
+    event = rejected(session.client(b'{"jsonrpc":"2.0","id":"s","result":{"x":NaN}}'))
+    assert (event.broken, event.id) == (question, None)
+    assert session.open() == []
+
+
+@pytest.mark.parametrize("line", [b'{"id":1,"result":{},"error":{}}', b'{"id":1,"result":{"isError":1,"isError":0}}'])
+def test_a_late_answer_that_is_broken_ends_nothing_twice(line):
+    session = Session()
+    question = ask(session, call(1))
+    session.client(frame(method="notifications/cancelled", params={"requestId": 1}))
+    event = rejected(session.server(line))
+    assert event.late is question
+    assert event.broken is None
 
 
 @pytest.mark.parametrize(
@@ -283,6 +336,14 @@ def test_odd_answers_pass(line):
     answer = answered(session, line)
     assert answer.question is question
     assert answer.failed == (b'"error":{' in line)
+
+
+@pytest.mark.parametrize("params", ["", ',"params":null', ',"params":[]', ',"params":"x"', ',"params":{}'])
+def test_a_call_without_a_name_is_invalid_params(params):
+    event = rejected(Session().client(f'{{"jsonrpc":"2.0","id":7,"method":"tools/call"{params}}}'.encode()))
+    assert (event.code, event.id) == (-32602, b"7")
+    assert "params" in event.note or "name" in event.note
+    assert not event.stray
 
 
 def test_an_error_never_goes_out_under_an_open_id():
@@ -364,93 +425,3 @@ def test_a_server_may_end_a_subscription_by_cancelling_it_and_nothing_else():
         assert isinstance(event, Notification)
         assert event.cancels is ended
     assert session.open() == [open_call]
-
-
-# ---------------------------------------------------------------------- several rounds
-def required(id: Any, state: str | None = "s", inputs: Any = None) -> bytes:
-    result: dict[str, Any] = {"resultType": "input_required"}
-    if state is not None:
-        result["requestState"] = state
-    if inputs is not None:
-        result["inputRequests"] = inputs
-    return frame(id=id, result=result)
-
-
-SAMPLE = {"method": "sampling/createMessage", "params": {"messages": []}}
-
-
-def test_a_further_round_resumes_its_operation_once():
-    session = Session()
-    ask(session, call(1, _meta=META))
-    first = answered(session, required(1, inputs={"a": SAMPLE, "b": {"method": "elicitation/create", "params": {}}}))
-    assert first.waiting is not None
-    assert {key: json.loads(bytes(raw)) for key, raw in (first.sampling or {}).items()} == {"a": {"messages": []}}
-    second = ask(session, call(2, requestState="s", inputResponses={"a": {"role": "assistant"}}))
-    assert second.resumes is first.waiting
-    assert json.loads(bytes((second.inputs or {})["a"])) == {"role": "assistant"}
-    assert ask(session, call(3, requestState="s")).resumes is None
-    again = answered(session, required(2, "s2"))
-    assert again.waiting is not None
-    assert again.waiting.rounds == 2
-    last = ask(session, call(4, requestState="s2"))
-    assert last.resumes is again.waiting
-    assert answered(session, frame(id=4, result={"content": [], "resultType": "complete"})).waiting is None
-    assert session.waiting == {}
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        call(2, requestState="other"),
-        call(2, name="u", requestState="s"),
-        call(2, inputResponses={}),
-        call(2, requestState="s", arguments={"x": 2}),
-        frame(id=2, method="prompts/get", params={"name": "t", "arguments": {"x": 1}, "requestState": "s"}),
-    ],
-)
-def test_another_request_is_no_further_round(other):
-    session = Session()
-    ask(session, call(1))
-    assert answered(session, required(1)).waiting is not None
-    assert ask(session, other).resumes is None
-    assert ask(session, call(3, requestState="s")).resumes is not None
-
-
-def test_a_state_never_given_resumes_nothing():
-    session = Session()
-    ask(session, call(1))
-    answered(session, frame(id=1, result={"content": []}))
-    assert ask(session, call(2, requestState="s", inputResponses={})).resumes is None
-
-
-@pytest.mark.parametrize("state", [None, "", 'é\u0000\\"', "\U0001f30d", "x" * 100_000])
-@pytest.mark.parametrize("method", ["tools/call", "prompts/get", "resources/read"])
-def test_states_of_any_kind(state, method):
-    session = Session()
-    params = {"name": "t", "uri": "a:b", "arguments": {"big": "x" * 100_000}, "_meta": META}
-    ask(session, frame(id=1, method=method, params=params))
-    assert answered(session, required(1, state)).waiting is not None
-    retry: dict[str, Any] = {**params, "inputResponses": {}}
-    if state is not None:
-        retry["requestState"] = state
-    text = json.dumps({"jsonrpc": "2.0", "id": 2, "method": method, "params": retry}, ensure_ascii=False)
-    text = text.replace(json.dumps(params["arguments"]), json.dumps(params["arguments"], separators=(",", ":")))
-    assert ask(session, text.encode()).resumes is not None
-
-
-def test_rounds_have_an_end():
-    session = Session()
-    ask(session, call(0))
-    for n in range(MAX_ROUNDS):
-        assert answered(session, required(n)).waiting is not None
-        assert ask(session, call(n + 1, requestState="s")).resumes is not None
-    assert answered(session, required(MAX_ROUNDS)).waiting is None
-    assert ask(session, call(99, requestState="s")).resumes is None
-
-
-def test_waiting_operations_are_bounded():
-    session = Session()
-    for n in range(REMEMBERED + 10):
-        ask(session, call(n))
-        answered(session, required(n, f"s{n}"))
-    assert len(session.waiting) == REMEMBERED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpwatch.protocol.replies import DROPPED, REFUSED
+from mcpwatch.relay import exchange
 from mcpwatch.relay.exchange import Exchange
 from relay.fakegate import LOCKED, FakeGate
 
@@ -131,6 +133,23 @@ def test_held_prompts_and_resources_are_refused_with_an_error(bench):
     bench.passes(frame(id=3, method="prompts/get", params={"name": "q"}))
     assert [(reply["id"], reply["error"]["code"]) for reply in bench.client] == [(1, REFUSED), (2, REFUSED)]
     assert [str(one.outcome) for one in bench.gate.done] == ["refused", "refused"]
+
+
+def test_b15_no_request_about_something_held_passes(bench):
+    bench.gate.hold = {"p", "a:b"}
+    listen = {"notifications": {"resourceSubscriptions": ["c:d", "a:b"]}}
+    held = [
+        ("resources/subscribe", {"uri": "a:b"}),
+        ("completion/complete", {"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "x", "value": ""}}),
+        ("completion/complete", {"ref": {"type": "ref/resource", "uri": "a:b"}}),
+        ("subscriptions/listen", {"_meta": META, **listen}),
+    ]
+    for id, (method, params) in enumerate(held, 1):
+        assert bench.sends(frame(id=id, method=method, params=params)) is None
+    assert [(reply["id"], reply["error"]["code"]) for reply in bench.client] == [(n, REFUSED) for n in (1, 2, 3, 4)]
+    bench.passes(frame(id=5, method="resources/subscribe", params={"uri": "c:d"}))
+    bench.passes(frame(id=6, method="completion/complete", params={"ref": {"type": "ref/prompt", "name": "q"}}))
+    bench.passes(frame(id=7, method="resources/unsubscribe", params={"uri": "a:b"}))
 
 
 def test_a_cancelled_call_ends_and_a_late_answer_still_passes(bench):
@@ -399,6 +418,115 @@ def test_a_frame_beyond_the_limit_that_answers_the_server(bench):
     bench.exchange.oversize(b'{"jsonrpc":"2.0","id":7,"result":{', b"}}\n", 9 << 20, 1 << 20, from_server=False)
     assert bench.client == []
     assert bench.server[0]["error"]["code"] == DROPPED
+
+
+# ---------------------------------------------------------------------- what nobody can read
+def test_an_answer_nobody_can_read_is_an_error_to_its_asker(bench):
+    """A server that lets NaN into its JSON would leave its client waiting for ever."""
+    bench.passes(call(1))
+    assert bench.answers(b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"structuredContent":{"x":NaN}}}') is None
+    (reply,) = bench.client
+    assert (reply["id"], reply["error"]["code"]) == (1, DROPPED)
+    assert reply["error"]["message"].startswith("mcpwatch: the server's answer could not be read: not JSON")
+    assert [(str(one.outcome), one.note) for one in bench.gate.done] == [("violation", "not JSON")]
+    assert bench.gate.events("violation", "stray") == [("violation", "not JSON")]
+    assert bench.answers(result(1)) is None
+    assert bench.gate.open == []
+
+
+def test_an_unreadable_batch_is_one_violation_and_answers_every_asker(bench):
+    for n in (1, 2):
+        bench.passes(call(n))
+    parts = [result(1).strip(), result(2, x=float("nan")).strip(), b'{"jsonrpc":"2.0","id":"?","method":"x"}']
+    assert bench.answers(b"[" + b",".join(parts) + b"]") is None
+    assert [reply["id"] for reply in bench.client] == [1, 2]
+    assert [message["id"] for message in bench.server] == ["?"]
+    assert len(bench.gate.events("violation")) == 1
+
+
+def test_a_request_nobody_can_read_is_refused_under_its_id(bench):
+    for n, line in enumerate(
+        [
+            b'{"jsonrpc":"2.0","id":0,"Method":"tools/call","params":{"name":"paid"}}',
+            b'{"jsonrpc":"2.0","id":1,"method":"TOOLS/CALL","params":{"name":"paid"}}',
+            b'{"jsonrpc":"2.0","id":2,"method":"tools/call"}',
+            b'{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"paid","arguments":{"x":NaN}}}',
+        ]
+    ):
+        assert bench.sends(line) is None
+        assert bench.client[n]["id"] == n
+    assert [reply["error"]["code"] for reply in bench.client] == [-32600, -32600, -32602, -32700]
+    assert bench.gate.events("admitted", "stray") == []
+    assert len(bench.gate.events("violation")) == 4
+
+
+def test_a_request_of_the_servers_that_does_not_pass_is_refused_under_its_id(bench):
+    assert bench.answers(frame(id="s", method="Sampling/CreateMessage", params={})) is None
+    assert (bench.server[0]["id"], bench.server[0]["error"]["code"]) == ("s", -32600)
+    assert bench.client == []
+
+
+def test_a29_sampling_in_an_answer_to_an_unknown_method_is_gated(bench):
+    bench.gate.refuse.add("@sampling")
+    bench.passes(frame(id=1, method="vendor/agent", params={}))
+    assert bench.answers(required(1, a=SAMPLE)) is None
+    assert (bench.client[0]["id"], bench.client[0]["error"]["code"]) == (1, REFUSED)
+    assert [str(one.outcome) for one in bench.gate.done] == ["cancelled"]
+    bench.gate.refuse.clear()
+    bench.passes(frame(id=2, method="vendor/agent", params={}))
+    bench.passes(required(2, a=SAMPLE), server=True)
+    bench.passes(frame(id=3, method="vendor/agent", params={"requestState": "s", "inputResponses": {"a": {"x": 1}}}))
+    assert [(one.tool, one.result) for one in bench.gate.done[2:]] == [("@sampling", b'{"x":1}')]
+    bench.passes(result(3), server=True)
+    assert bench.gate.open == []
+
+
+def test_late_lists_that_cannot_be_read_end_nothing_twice(bench):
+    bench.passes(frame(id=1, method="tools/list"))
+    bench.passes(frame(method="notifications/cancelled", params={"requestId": 1}))
+    assert bench.answers(b'{"id":1,"result":{"tools":[{"name":"a","name":"b"}]}}') is None
+    assert bench.client == []
+    assert len(bench.gate.done) == 1
+
+
+# ---------------------------------------------------------------------- bounds
+def test_requests_beyond_what_may_be_open_are_refused_and_cost_nothing(bench, monkeypatch):
+    monkeypatch.setattr(exchange, "MAX_OPEN", 5)
+    for n in range(5):
+        bench.passes(call(n))
+        bench.passes(frame(id=n, method="roots/list"), server=True)
+    assert bench.sends(call(5)) is None
+    assert bench.answers(frame(id="s", method="sampling/createMessage", params={})) is None
+    for sent, id in ((bench.client, 5), (bench.server, "s")):
+        assert (sent[0]["id"], sent[0]["error"]["code"]) == (id, REFUSED)
+        assert "too many open requests" in sent[0]["error"]["message"]
+    assert len(bench.gate.events("admitted")) == 5
+    assert [(str(one.outcome), one.code) for one in bench.gate.done] == [("refused", "too-many-open")] * 2
+    bench.passes(result(0), server=True)
+    bench.passes(call(5))
+
+
+def test_what_open_requests_hold_in_memory_is_bounded(bench, monkeypatch):
+    monkeypatch.setattr(exchange, "MAX_HELD", 100_000)
+    bench.passes(call(0, arguments={"x": "y" * 200_000}))  # one may always be
+    assert bench.sends(call(1, arguments={"x": "y" * 5_000})) is None
+    bench.passes(result(0), server=True)
+    for n in range(1, 10):
+        bench.passes(call(n, arguments={"x": "y" * 10_000}))
+    assert bench.sends(call(10, arguments={"x": "y" * 10_000})) is None
+    bench.passes(call(11))
+
+
+def test_an_open_request_does_not_hold_on_to_its_frame(bench):
+    tracemalloc.start()
+    try:
+        for n in range(8):
+            bench.passes(call(n, _meta={"x": "y" * 1_000_000}))
+            bench.passes(call(f"s{n}", extra="y" * 1_000_000))
+            bench.passes(frame(id=f"p{n}", method="x/y", params={"x": "y" * 10}, extra="y" * 1_000_000))
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 STEPS = [

@@ -70,6 +70,7 @@ class Rejected(msgspec.Struct, gc=False, eq=False):
     late: Question | None = None  # it answers a question that a lock had ended: no violation
     broken: Question | None = None  # it was to answer this one, now no longer open: tell the asker
     result: Raw = NONE  # of a late or broken answer
+    more: tuple[Rejected, ...] = ()  # whom else to tell, of a batch that nobody can read
 
 
 class Blank(msgspec.Struct, gc=False, eq=False):
@@ -81,9 +82,33 @@ BLANK: Final = Blank()
 Event = Question | Answer | Notification | Batch | Rejected | Blank
 
 
+_NAME: Final = 256  # characters kept of a name, a version, a revision
+_META_CLIENT: Final = "io.modelcontextprotocol/clientInfo"
+_META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+
+
 class Identity(msgspec.Struct, frozen=True):
-    """Who is talking, as far as it has been said."""
+    """Who is talking, as far as it has been said. Whatever is said that makes no sense changes nothing."""
 
     client_name: str = ""
     client_version: str = ""
     protocol: str = ""
+
+    def learned(self, meta: Any) -> Identity:
+        """With what the `_meta` of a request says (2026-07-28)."""
+        if not isinstance(meta, dict):
+            return self
+        return self.named(meta.get(_META_CLIENT)).speaking(meta.get(_META_VERSION))
+
+    def named(self, info: Any) -> Identity:
+        """With a `clientInfo`."""
+        if not isinstance(info, dict):
+            return self
+        name, version = str(info.get("name") or ""), str(info.get("version") or "")
+        return Identity(name[:_NAME], version[:_NAME], self.protocol)
+
+    def speaking(self, protocol: Any) -> Identity:
+        """With the protocol revision."""
+        if not isinstance(protocol, str) or not protocol:
+            return self
+        return Identity(self.client_name, self.client_version, protocol[:_NAME])

@@ -29,7 +29,8 @@ def is_utf8(data: bytes) -> bool:
 
 
 SURROGATE_MARK: Final = b"\\uFfFd"
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+# One that does not end runs to the end: else the search would begin again at each quote escaped in it.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _ESCAPE: Final = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|.)")
 
 

@@ -38,11 +38,12 @@ MAX_ID: Final = 1024
 class Malformed(Exception):
     """A frame that must not pass.
 
-    `code` is the JSON-RPC error its sender may be answered with and `id` the raw id for it: `null` when none can
-    be trusted, empty when it asked nothing. `json` is False when the line is no JSON object (a stray print).
+    `code` is the JSON-RPC error its sender may be answered with and `id` the raw id for it: empty when it asked
+    nothing, None when the frame was not read far enough to know. `json` is False when the line is no JSON object
+    (a stray print).
     """
 
-    def __init__(self, note: str, code: int = INVALID_REQUEST, *, id: bytes = b"null", json: bool = True) -> None:
+    def __init__(self, note: str, code: int = INVALID_REQUEST, *, id: bytes | None = None, json: bool = True) -> None:
         super().__init__(note)
         self.note = note
         self.code = code
@@ -96,11 +97,10 @@ RESULT_KEYS: Final = frozenset({"content", "isError", "structuredContent", "_met
 NO_KEYS: Final[frozenset[str]] = frozenset()
 
 
+@functools.cache
 def _folded(keys: frozenset[str]) -> frozenset[str]:
     return frozenset(form for key in keys for form in (key.casefold(), key.upper()))
 
-
-_FOLDED: Final = {keys: _folded(keys) for keys in (TOP_KEYS, PARAMS_KEYS, RESULT_KEYS, NO_KEYS)}
 
 _message = msgspec.json.Decoder(Message).decode
 _string = msgspec.json.Decoder(str).decode
@@ -115,15 +115,13 @@ class _Key(str):
 class _Keys:
     """Counts the keys msgspec meets while it decodes one object."""
 
-    __slots__ = ("count", "ids")
+    __slots__ = ("count",)
 
     def __init__(self) -> None:
-        self.count = self.ids = 0
+        self.count = 0
 
     def __call__(self, kind: type, key: str) -> _Key:
         self.count += 1
-        if key == "id":
-            self.ids += 1
         if self.count > MAX_KEYS:
             raise ValueError("too many keys")
         return _Key(key)
@@ -171,14 +169,8 @@ class Parser:
     def _slow_message(self, line: bytes) -> Message:
         if not line.strip():
             raise Malformed("an empty line", PARSE_ERROR, json=False)
-        members = self._decoded(line)
-        try:
-            _check_keys(members, self._keys.count, TOP_KEYS)
-            method = text(members, "method")
-        except Malformed as bad:
-            # Its sender waits for an answer; one id is the one, of two we know neither.
-            bad.id = b"" if "method" not in members else bytes(members["id"]) if self._keys.ids == 1 else b"null"
-            raise
+        members = self._object(line, TOP_KEYS)
+        method = text(members, "method")
         m = Message(
             None,
             members.get("id", NONE),
@@ -206,10 +198,10 @@ class Parser:
             members.get("inputResponses", NONE),
         )
 
-    def result(self, raw: Raw) -> Result:
+    def result(self, raw: Raw, keys: frozenset[str] = RESULT_KEYS) -> Result:
         """View of a `result`; of one that is no object, too. Raises `Malformed`."""
         try:
-            members = self._object(raw, RESULT_KEYS)
+            members = self._object(raw, keys)
         except NotAnObject:
             return Result()
         flag = bytes(members.get("isError", NONE))
@@ -248,7 +240,7 @@ class Parser:
     def _decoded(self, raw: Raw | bytes) -> dict[str, Raw]:
         """The members of an object, the last one where a key is repeated; `_keys.count` says if one was."""
         keys = self._keys
-        keys.count = keys.ids = 0
+        keys.count = 0
         try:
             return self._members(raw)
         except msgspec.ValidationError:
@@ -275,7 +267,7 @@ def _check_keys(found: dict[str, Raw], count: int, known: frozenset[str]) -> Non
     """Raise `Malformed` when a key was repeated or looks like one we read."""
     if len(found) != count:
         raise Malformed("a repeated key")
-    folded = _FOLDED[known]
+    folded = _folded(known)
     for key in found:
         if key not in known and (key.casefold() in folded or key.upper() in folded):
             raise Malformed("a key that differs from a known one only by case")

@@ -16,8 +16,6 @@ from msgspec import Raw
 from mcpwatch.protocol.lenient import is_utf8
 from mcpwatch.protocol.message import NONE
 
-CALL: Final = "tools/call"
-
 _LARGE: Final = 1 << 14  # from here on a pass over the frame costs more than a look at its start
 _LF: Final = 10
 _CR: Final = 13

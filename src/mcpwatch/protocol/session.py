@@ -5,20 +5,17 @@ server sent; each returns one event and never raises. The two may run in two thr
 touched by single dict operations, so whoever pops a question owns its end.
 
 A `Question` is not outstanding until `asked(question)`: whoever decides whether it may pass does so in between.
-An answer passes only when its id equals that of an outstanding question in type and value.
-
-Multi round-trip requests (2026-07-28): a result of type `input_required` leaves the operation waiting. Its next
-round comes under a new id with the `requestState` it was given. It counts as a round of that operation, which was
-charged already, only with the same method, name, arguments and state, once, and at most `MAX_ROUNDS` times.
+An answer passes only when its id equals that of an outstanding question in type and value. One that nobody can read
+ends its question if its id can be told; the asker is to hear of it.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import Raw
 
+from mcpwatch.protocol import rounds
 from mcpwatch.protocol.events import (
     BLANK,
     Answer,
@@ -33,48 +30,29 @@ from mcpwatch.protocol.events import (
 from mcpwatch.protocol.message import (
     INVALID_PARAMS,
     MAX_ID,
-    NO_KEYS,
     NONE,
+    PARAMS_KEYS,
     RESULT_KEYS,
-    TOP_KEYS,
     Malformed,
     Message,
-    Params,
+    NotAnObject,
     Parser,
     any_value,
     id_key,
     text,
 )
-from mcpwatch.protocol.plain import CALL, CallParams, plain_call, plain_result
-
-MAX_ROUNDS: Final = 16
-"""Free retries of one operation. SDK clients give up after 10."""
+from mcpwatch.protocol.methods import CALL, CANCELLED, LISTEN, LISTS, NAMED, SAMPLING, check_method
+from mcpwatch.protocol.plain import CallParams, plain_call, plain_result
+from mcpwatch.protocol.unread import Sketch, sketches
 
 REMEMBERED: Final = 1024
-"""Questions kept after they were cancelled, and operations kept waiting for their retry."""
+"""Questions kept after they were cancelled or ended."""
 
-_SMALL: Final = 1 << 16  # arguments up to this are kept to recognise a retry, larger ones as a digest
+MAX_OPEN: Final = 8192
+"""Questions of one side that may be open at once: with ids and arguments as long as they may be, some 100 MiB."""
 
-SAMPLING: Final = "sampling/createMessage"
-
-LISTS: Final = {
-    "tools/list": "tool",
-    "prompts/list": "prompt",
-    "resources/list": "resource",
-    "resources/templates/list": "template",
-    "initialize": "instructions",
-    "server/discover": "instructions",
-}
-"""Methods whose results hold definitions, and of what kind."""
-
-_ROUND_TRIP: Final = frozenset((CALL, "prompts/get", "resources/read"))
-_READ: Final = (
-    _ROUND_TRIP | {"initialize", "tools/list", "prompts/list", "resources/list"} | {"resources/templates/list"}
-)
-_NAME: Final = 256  # characters kept of a name, a version, a revision
-_CANCELLED: Final = "notifications/cancelled"
-_META_CLIENT: Final = "io.modelcontextprotocol/clientInfo"
-_META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+_READ: Final = (NAMED | LISTS.keys()) - {"server/discover"}  # of whose params more is read than `_meta`
+_BRIEF: Final = 1 << 16  # params longer than this are not looked through for who asks
 
 
 class Session:
@@ -108,83 +86,86 @@ class Session:
             if m.method is None:
                 return self._client_answer(m)
             if not len(m.id):
-                if m.method == CALL:
-                    raise Malformed("a tools/call without an id", id=b"")
-                return self._notification(m, self._from_client, self.asked_by_client)
-            return self._client_request(m, m.method)
+                return self._notification(m, m.method, self._from_client, self.asked_by_client)
+            question = self._client_request(m, m.method)
         except Malformed as bad:
-            return self._rejected(bad, line, member, self._from_client)
+            return self._rejected(bad, line, member, from_server=False)
+        if len(line) >= rounds.SMALL > len(question.arguments):
+            _let_go(question)
+        return question
 
     def _read_meta(self, question: Question, params: CallParams) -> None:
         """A call with `_meta` may be of the era with several rounds, and say who asks."""
-        if len(params.arguments) >= _SMALL:
-            question.digest = _digest(params.arguments)
+        if len(params.arguments) >= rounds.SMALL:
+            question.digest = rounds.digest(params.arguments)
+        elif len(params.meta) >= rounds.SMALL:
+            _let_go(question)
         if not self.identity.client_name:
-            self._know(any_value(params.meta))
+            self.identity = self.identity.learned(any_value(params.meta))
 
-    def _client_request(self, m: Message, method: str) -> Event:
-        key = id_key(m.id)
+    def _client_request(self, m: Message, method: str) -> Question:
+        key = b""
         try:
+            key = id_key(m.id)
+            check_method(method)
             if key in self.asked_by_client:
                 raise Malformed("the id of a request that is still open")
             if len(m.result) or len(m.error):
                 raise Malformed("a request that is also an answer")
-            if method != CALL:
-                return self._client_other(m, key, method)
-            p = self._from_client.params(m.params)
-            name = p.name
-            if name is None:
-                raise Malformed("a tools/call without a name", INVALID_PARAMS)
-            question = Question(key, bytes(m.id), CALL, m.params, False, name)
-            question.arguments = p.arguments
-            if len(p.arguments) >= _SMALL and len(p.meta):
-                question.digest = _digest(p.arguments)
-            if len(p.requestState) or len(p.inputResponses):
-                self._resume(question, p)
-            if len(p.meta) and not self.identity.client_name:
-                self._know(any_value(p.meta))
+            question = Question(key, bytes(m.id), method, m.params)
+            if method in _READ and len(m.params) and not _is_null(m.params):
+                self._read_params(question, m.params)
+            elif method == CALL:
+                raise Malformed("a tools/call without params", INVALID_PARAMS)
+            elif len(m.params):
+                self._glance(question, m.params)
             return question
         except Malformed as bad:
-            bad.id = bytes(m.id)
+            bad.id, bad.json = bytes(m.id), True
             raise
 
-    def _client_other(self, m: Message, key: bytes, method: str) -> Event:
-        """A request other than a call."""
-        question = Question(key, bytes(m.id), method, m.params)
-        if not len(m.params):
-            return question
-        if method not in _READ or bytes(m.params) == b"null":
-            if not self.identity.client_name and len(m.params) < _SMALL:
-                params = any_value(m.params)
-                self._know(params.get("_meta") if isinstance(params, dict) else None)
-            return question
-        members = self._from_client.members(m.params)
-        if method in _ROUND_TRIP:
-            p = Params(
-                text(members, "uri" if method == "resources/read" else "name"),
-                members.get("arguments", NONE),
-                members.get("_meta", NONE),
-                members.get("requestState", NONE),
-                members.get("inputResponses", NONE),
-            )
-            question.name = p.name or ""
-            question.arguments = p.arguments
-            if len(p.arguments) >= _SMALL:
-                question.digest = _digest(p.arguments)
-            if len(p.requestState) or len(p.inputResponses):
-                self._resume(question, p)
+    def _read_params(self, question: Question, params: Raw) -> None:
+        """The params of a request of which we know what they mean."""
+        method = question.method
+        try:
+            members = self._from_client.members(params, PARAMS_KEYS)
+        except NotAnObject:
+            raise Malformed("params that are not an object", INVALID_PARAMS) from None
+        if method in NAMED:
+            name = text(members, "uri" if method == "resources/read" else "name")
+            if name is None and method == CALL:
+                raise Malformed("a tools/call without a name", INVALID_PARAMS)
+            question.name = name or ""
+            question.arguments = members.get("arguments", NONE)
+            if len(question.arguments) >= rounds.SMALL and (method != CALL or "_meta" in members):
+                question.digest = rounds.digest(question.arguments)
         elif method == "initialize":
-            info = {_META_CLIENT: any_value(members.get("clientInfo", b"null"))}
-            self._know(info)
+            self.identity = self.identity.named(any_value(members.get("clientInfo", b"null")))
         else:
             question.cursor = bytes(members.get("cursor", b"null")) != b"null"
+        self._resume(question, members)
         if not self.identity.client_name and "_meta" in members:
-            self._know(any_value(members["_meta"]))
-        return question
+            self.identity = self.identity.learned(any_value(members["_meta"]))
+
+    def _glance(self, question: Question, params: Raw) -> None:
+        """The params of any other request: who asks, and whether it is a further round."""
+        if rounds.brings_inputs(params):
+            try:
+                self._resume(question, self._from_client.members(params, rounds.ROUND_KEYS))
+            except NotAnObject:
+                pass  # params by position
+        if not self.identity.client_name and len(params) < _BRIEF:
+            value = any_value(params)
+            self.identity = self.identity.learned(value.get("_meta") if isinstance(value, dict) else None)
+
+    def _resume(self, question: Question, members: dict[str, Raw]) -> None:
+        state, responses = members.get("requestState", NONE), members.get("inputResponses", NONE)
+        if len(state) or len(responses):
+            rounds.resume(self.waiting, question, state, responses, self._from_client)
 
     def _client_answer(self, m: Message) -> Event:
         if not (len(m.result) or len(m.error)):
-            raise Malformed("neither a request nor an answer", id=bytes(m.id) or b"null")
+            raise Malformed("neither a request nor an answer")
         if not len(m.id):
             raise Malformed("an answer without an id", id=b"")
         try:
@@ -218,21 +199,23 @@ class Session:
             if m.method is None:
                 return self._server_answer(m)
             if not len(m.id):
-                if m.method == SAMPLING:
-                    raise Malformed("a sampling request without an id")
-                return self._notification(m, self._from_server, self.asked_by_server)
+                return self._notification(m, m.method, self._from_server, self.asked_by_server)
+            return self._server_request(m, m.method)
+        except Malformed as bad:
+            return self._rejected(bad, line, member, from_server=True)
+
+    def _server_request(self, m: Message, method: str) -> Question:
+        try:
+            key = id_key(m.id)
+            check_method(method)
             if len(m.result) or len(m.error):
                 raise Malformed("a request that is also an answer")
-            key = id_key(m.id)
             if key in self.asked_by_server:
                 raise Malformed("the id of a request that is still open")
-            name = "@sampling" if m.method == SAMPLING else ""
-            return Question(key, bytes(m.id), m.method, m.params, True, name)
         except Malformed as bad:
-            rejected = self._rejected(bad, line, member, self._from_server)
-            if type(rejected) is Rejected:
-                rejected.id = None
-            return rejected
+            bad.id = bytes(m.id)
+            raise
+        return Question(key, bytes(m.id), method, m.params, True, "@sampling" if method == SAMPLING else "")
 
     def _server_answer(self, m: Message) -> Event:
         if not (len(m.result) or len(m.error)):
@@ -248,77 +231,108 @@ class Session:
             if (question := self._cancelled.pop(key, None)) is None:
                 return Rejected("an answer to no open request")
             late = True
-        if len(m.error):
-            if len(m.result):
-                return Rejected("an answer with both result and error", broken=question, result=m.result)
-            return Answer(question, NONE, m.error, True, late)
-        method = question.method
         try:
-            if method in _ROUND_TRIP:
-                r = self._from_server.result(m.result)
-                answer = Answer(question, m.result, NONE, r.isError, late)
-                if r.resultType == "input_required" and not late:
-                    answer.sampling = self._sampling(r.inputRequests)
-                    answer.waiting = self._wait(question, r.requestState)
-                return answer
-            if method == "initialize" and bytes(m.result)[:1] == b"{":
-                members = self._from_server.members(m.result, RESULT_KEYS)
-                self._know({_META_VERSION: any_value(members.get("protocolVersion", b"null"))})
+            if len(m.error):
+                if len(m.result):
+                    raise Malformed("an answer with both result and error")
+                return Answer(question, NONE, m.error, True, late)
+            return self._server_result(question, m.result, late)
         except Malformed as bad:
+            if late:
+                return Rejected(bad.note, late=question, result=m.result)
             return Rejected(bad.note, broken=question, result=m.result)
-        return Answer(question, m.result, NONE, False, late)
+
+    def _server_result(self, question: Question, result: Raw, late: bool) -> Answer:
+        parser = self._from_server
+        answer = Answer(question, result, NONE, False, late)
+        named = question.method in NAMED
+        if named or rounds.asks_for_inputs(result):
+            r = parser.result(result, RESULT_KEYS if named else rounds.REQUIRED_KEYS)
+            answer.failed = named and r.isError
+            # Whatever the resultType: some client may go by the requests alone.
+            answer.sampling = rounds.sampling(r.inputRequests, parser)
+            if late and answer.sampling:
+                raise Malformed("a late answer that asks for sampling")
+            if answer.sampling or (r.resultType == "input_required" and not late):
+                answer.waiting = rounds.wait(self.waiting, question, r.requestState)
+        if question.method == "initialize" and bytes(result)[:1] == b"{":
+            members = parser.members(result, RESULT_KEYS)
+            self.identity = self.identity.speaking(any_value(members.get("protocolVersion", b"null")))
+        return answer
 
     # ------------------------------------------------------------------ both ways
-    def _notification(self, m: Message, parser: Parser, table: dict[bytes, Question]) -> Event:
-        method = m.method or ""
-        if method != _CANCELLED or not len(m.params):
-            return Notification(method)
+    def _notification(self, m: Message, method: str, parser: Parser, table: dict[bytes, Question]) -> Event:
         try:
+            check_method(method)
+            if method in (CALL, SAMPLING):
+                raise Malformed(f"a {method} without an id")
+            if method != CANCELLED or not len(m.params):
+                return Notification(method)
             raw = parser.members(m.params).get("requestId", NONE)
             key = id_key(raw) if len(raw) else b""
         except Malformed as bad:
-            bad.id = b""
+            bad.id, bad.json = b"", True
             raise
         cancelled = table.pop(key, None)
         if cancelled is None and table is self.asked_by_server:
             # A 2026-07-28 server ends a subscription by cancelling the client's own request.
             listen = self.asked_by_client.get(key)
-            if listen is not None and listen.method == "subscriptions/listen":
+            if listen is not None and listen.method == LISTEN:
                 cancelled = self.asked_by_client.pop(key, None)
         if cancelled is not None:
             _remember(self._cancelled, cancelled)
         return Notification(method, cancelled)
 
-    def _rejected(self, bad: Malformed, line: bytes, member: bool, parser: Parser) -> Event:
+    # ------------------------------------------------------------------ what cannot be read
+    def _rejected(self, bad: Malformed, line: bytes, member: bool, *, from_server: bool) -> Event:
         """The event of a frame that could not be read: a batch after all, nothing, or one that must not pass."""
         if not bad.json and not member:
             if not line.strip():
                 return BLANK
             try:
+                parser = self._from_server if from_server else self._from_client
                 if (members := parser.batch(line)) is not None:
-                    return Batch(members) if members else Rejected("an empty batch", id=b"null")
+                    return (
+                        Batch(members) if members else Rejected("an empty batch", id=None if from_server else b"null")
+                    )
             except Malformed as worse:
                 bad = worse
-        reply: bytes | None = bad.id or None
-        try:
-            # An error under the id of a request that is open would end that one.
-            if reply is not None and id_key(Raw(reply)) in self.asked_by_client:
-                reply = b"null"
-        except Malformed:
-            reply = b"null"
-        return Rejected(bad.note, bad.code, reply, stray=not bad.json)
+        if bad.id is not None:
+            return Rejected(bad.note, bad.code, self._address(bad.id, from_server))
+        found = sketches(line)
+        parts = [self._unread(bad, one, from_server) for one in found]
+        concerned = [part for part in parts if part.id is not None or part.broken is not None]
+        if concerned:
+            concerned[0].more = tuple(concerned[1:])
+            return concerned[0]
+        unasked = from_server or bool(found)
+        return Rejected(bad.note, bad.code, None if unasked else b"null", stray=not bad.json and not found)
 
-    def _know(self, info: Any) -> None:
-        """Learn who the client is, and the protocol revision, from `_meta` or the handshake."""
-        if not isinstance(info, dict):
-            return
-        client = info.get(_META_CLIENT)
-        name, version, protocol = self.identity.client_name, self.identity.client_version, info.get(_META_VERSION)
-        if isinstance(client, dict):
-            name, version = str(client.get("name") or ""), str(client.get("version") or "")
-        if not isinstance(protocol, str) or not protocol:
-            protocol = self.identity.protocol
-        self.identity = Identity(name[:_NAME], version[:_NAME], protocol[:_NAME])
+    def _unread(self, bad: Malformed, one: Sketch, from_server: bool) -> Rejected:
+        """What is to be done about one object of a frame that could not be read."""
+        if one.asks or not (from_server or one.answers):
+            return Rejected(bad.note, bad.code, self._address(one.id or b"null", from_server))
+        table = self.asked_by_client if from_server else self.asked_by_server
+        try:
+            key = id_key(Raw(one.id)) if one.id is not None else b""
+        except Malformed:
+            key = b""
+        return Rejected(bad.note, bad.code, broken=table.pop(key, None))
+
+    def _address(self, id: bytes, from_server: bool) -> bytes | None:
+        """The raw id under which the sender of a request can be told that it did not pass; None for not at all.
+
+        An error under the id of a request that is open would end that one.
+        """
+        if not id:
+            return None
+        table = self.asked_by_server if from_server else self.asked_by_client
+        try:
+            if any_value(id) is not None and id_key(Raw(id)) not in table:
+                return id
+        except Malformed:
+            pass
+        return None if from_server else b"null"
 
     # ------------------------------------------------------------------ what the floor above decides
     def asked(self, question: Question) -> bool:
@@ -332,8 +346,10 @@ class Session:
         if table.setdefault(question.key, question) is not question:
             return False
         question.params = NONE
-        if len(question.arguments) >= _SMALL:
+        if len(question.arguments) >= rounds.SMALL:
             question.arguments = NONE
+        if question.inputs is not None:
+            question.inputs = None
         return True
 
     def withdraw(self, question: Question) -> bool:
@@ -357,35 +373,18 @@ class Session:
         """Every question without an answer. A snapshot."""
         return [*self.asked_by_client.values(), *self.asked_by_server.values()]
 
-    # ------------------------------------------------------------------ multi round-trip requests
-    def _wait(self, question: Question, state: Raw) -> Waiting | None:
-        """Keep the operation of this question for its next round. None: it had too many, or too many wait."""
-        rounds = question.resumes.rounds + 1 if question.resumes is not None else 1
-        waiting = Waiting(_operation(question, state), rounds)
-        if rounds > MAX_ROUNDS or len(self.waiting) >= REMEMBERED:
-            return None
-        return waiting if self.waiting.setdefault(waiting.operation, waiting) is waiting else None
-
     def forget(self, waiting: Waiting) -> bool:
         """The operation does not go on. False: it has been taken up already."""
         return self.waiting.pop(waiting.operation, None) is waiting
 
-    def _resume(self, question: Question, p: Params) -> None:
-        """Find the operation of which this question is the next round, if there is one."""
-        question.resumes = self.waiting.pop(_operation(question, p.requestState), None)
-        if bytes(p.inputResponses) not in (b"", b"null"):
-            question.inputs = self._from_client.members(p.inputResponses, NO_KEYS)
 
-    def _sampling(self, raw: Raw) -> dict[str, Raw]:
-        """The params of each sampling request in an `inputRequests` object, by its key there."""
-        found: dict[str, Raw] = {}
-        if bytes(raw) in (b"", b"null"):
-            return found
-        for key, request in self._from_server.members(raw, NO_KEYS).items():
-            members = self._from_server.members(request, TOP_KEYS)
-            if text(members, "method") == SAMPLING:
-                found[key] = members.get("params", NONE)
-        return found
+def _is_null(raw: Raw) -> bool:
+    return len(raw) == 4 and bytes(raw) == b"null"
+
+
+def _let_go(question: Question) -> None:
+    """Keep the arguments without the frame they came in."""
+    question.arguments = Raw(bytes(question.arguments))
 
 
 def _remember(table: dict[bytes, Question], question: Question) -> None:
@@ -398,24 +397,3 @@ def _remember(table: dict[bytes, Question], question: Question) -> None:
 
 def _mark(question: Question) -> bytes:
     return b"S" + question.key if question.from_server else question.key
-
-
-def _digest(data: Raw | bytes) -> bytes:
-    import hashlib  # 5 ms that only the 2026 era pays
-
-    return hashlib.sha256(data).digest()
-
-
-def _operation(question: Question, state: Raw) -> bytes:
-    """What the rounds of one operation have in common, and no other has."""
-    token = bytes(state)
-    if b"\\" in token:  # an opaque string that client and server may escape differently
-        value = any_value(token)
-        token = token if value is None else msgspec.json.encode(value)
-    parts = (
-        question.method.encode(),
-        question.name.encode(),
-        question.digest or bytes(question.arguments),
-        b"" if token == b"null" else token,
-    )
-    return _digest(b"".join(b"%d:%s" % (len(part), part) for part in parts))

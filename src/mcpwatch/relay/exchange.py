@@ -8,60 +8,36 @@ One thread a direction; `on_lock` and `on_visible` come from a thread of the gat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
 
 from msgspec import Raw
 
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.protocol import replies
-from mcpwatch.protocol.events import Answer, Batch, Event, Identity, Notification, Question, Rejected
+from mcpwatch.protocol.events import Answer, Batch, Event, Notification, Question, Rejected
 from mcpwatch.protocol.lenient import find_id
 from mcpwatch.protocol.message import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
-    NONE,
     TOP_KEYS,
     Malformed,
     Parser,
-    any_value,
     id_key,
 )
-from mcpwatch.protocol.plain import CALL
-from mcpwatch.protocol.session import LISTS, SAMPLING, Session
+from mcpwatch.protocol.methods import CALL, LISTEN, LISTS, SAMPLING
+from mcpwatch.protocol.rounds import SMALL
+from mcpwatch.protocol.session import MAX_OPEN
+from mcpwatch.protocol.subjects import ABOUT, subjects
 from mcpwatch.relay.child import complain
+from mcpwatch.relay.endings import MODERN, Endings
 from mcpwatch.relay.listing import Listing
 from mcpwatch.store.records import Call, Outcome
 
-MODERN = "2026"
-"""Protocol revisions from this year on have no handshake; their results carry a `resultType`."""
-
-_HELD = {"prompts/get": "prompt", "resources/read": "resource"}
+MAX_HELD = 128 << 20
+"""Bytes of arguments kept for the requests of one side that are open; one request may always be."""
 
 
-class Guard(Protocol):
-    """The part of `guard.gate.Gate` a relay uses."""
-
-    def began(self, call: Call) -> None: ...
-    def admit(self, call: Call) -> Refusal | None: ...
-    def ended(self, call: Call) -> None: ...
-    def late(self, call: Call, result: bytes) -> None: ...
-    def violation(self, note: str, frame: bytes, *, from_server: bool) -> None: ...
-    def stray(self, line: bytes) -> None: ...
-    def identify(self, *, client_name: str = "", client_version: str = "", protocol: str = "") -> None: ...
-    def held(self, kind: str, name: str) -> Refusal | None: ...
-    def definitions(self, kind: str, found: Any, *, first: bool, last: bool) -> set[int]: ...
-
-
-class Exchange:
+class Exchange(Endings):
     """One conversation under guard."""
-
-    def __init__(self, gate: Guard, reply: Callable[[bytes], None], tell_server: Callable[[bytes], None]) -> None:
-        self.session = Session()
-        self.ends = 0  # grows with every call a lock ends: what was to be written then may have to stay
-        self._gate = gate
-        self._reply = reply
-        self._tell_server = tell_server
-        self._identity = Identity()
 
     # ------------------------------------------------------------------ client → server
     def from_client(self, line: bytes) -> bytes | None:
@@ -72,7 +48,8 @@ class Exchange:
             if kind is Question:
                 return line if self._ask(event) else None  # type: ignore[arg-type]
             if kind is Batch:
-                return self._batch(line, event, self.session.client, self._client_event)  # type: ignore[arg-type]
+                with self._together():
+                    return self._batch(line, event, self.session.client, self._client_event)  # type: ignore[arg-type]
             return self._client_event(event, line)
         except Exception as error:  # noqa: BLE001 - a frame we fail on does not pass, and the relay lives on
             self._failed(line, error, from_server=False)
@@ -91,8 +68,6 @@ class Exchange:
                 return line
             case Rejected():
                 self._rejected(event, line, from_server=False)
-                if event.id is not None:
-                    self._reply(replies.error(event.id, event.code, f"mcpwatch refused this message: {event.note}"))
         return None
 
     def _ask(self, question: Question) -> bool:
@@ -100,21 +75,23 @@ class Exchange:
         method = question.method
         gate = self._gate
         body = _said(question)
-        call = Call(method=method, tool=question.name, arguments=bytes(body), arguments_bytes=len(body))
+        size = len(body)
+        call = Call(method=method, tool=question.name, arguments=bytes(body), arguments_bytes=size)
+        open_ones = self.session.asked_by_client
+        if len(open_ones) >= MAX_OPEN or (size >= SMALL and _too_much(open_ones, size)):
+            self._crowded(question, call)
+            return False
+        if question.resumes is not None:
+            call.flags = "retry"
+            self._sampling.brought(question)
         if method == CALL:
-            if question.resumes is not None:
-                call.flags = "retry"
-                self._sampled(question)
             refusal = gate.admit(call)
             if refusal is not None:
                 self._refuse(question, refusal)
                 return False
         else:
-            if question.resumes is not None:
-                call.flags = "retry"
-                self._sampled(question)
             gate.began(call)
-            held = gate.held(_HELD[method], question.name) if method in _HELD else None
+            held = self._held(question) if method in ABOUT else None
             if held is not None:
                 call.outcome, call.code, call.note = Outcome.REFUSED, held.code, held.text
                 gate.ended(call)
@@ -131,13 +108,10 @@ class Exchange:
             self._reply(replies.error(question.id, INVALID_REQUEST, f"mcpwatch refused this message: {call.note}"))
         return False
 
-    def _refuse(self, question: Question, refusal: Refusal) -> None:
-        """Answer the client's question with a refusal."""
-        if question.method == CALL:
-            modern = self.session.identity.protocol >= MODERN
-            self._reply(replies.refused_call(question.id, refusal.text, refusal.meta(), modern=modern))
-        else:
-            self._reply(replies.refused_request(question.id, refusal.text, refusal.meta()))
+    def _held(self, question: Question) -> Refusal | None:
+        """Why a request about prompts or resources is refused: one of those it is about is quarantined."""
+        about = subjects(question.method, question.params)
+        return next((held for kind, name in about if (held := self._gate.held(kind, name)) is not None), None)
 
     # ------------------------------------------------------------------ server → client
     def from_server(self, line: bytes) -> bytes | None:
@@ -176,10 +150,14 @@ class Exchange:
             try:
                 line = self._listed(answer, line)
             except Malformed as bad:
-                self._broken(question, bad.note, line, answer.result)
+                if answer.late:
+                    self._gate.late(question.call, bytes(answer.result))
+                    return None
+                self._gate.violation(bad.note, line, from_server=True)
+                self._broken(question, bad.note, answer.result)
                 return None
         if answer.sampling:
-            refusal = self._samples(answer)
+            refusal = self._sampling.admit(answer)
             if refusal is not None:
                 call = question.call
                 call.outcome, call.code, call.note = Outcome.CANCELLED, refusal.code, refusal.text
@@ -192,26 +170,20 @@ class Exchange:
             self._identify()
         return line
 
-    def _answered(self, answer: Answer) -> None:
-        """Record the end of a question of either side."""
-        call = answer.question.call
-        body = answer.result if len(answer.result) else answer.error
-        if answer.late:
-            self._gate.late(call, bytes(body))
-            return
-        call.result, call.result_bytes = bytes(body), len(body)
-        if answer.failed:
-            call.outcome = Outcome.ERROR
-            if len(answer.error):
-                error = any_value(answer.error) if len(answer.error) < 1 << 16 else None
-                call.code = str(error.get("code", ""))[:32] if isinstance(error, dict) else ""
-        else:
-            call.outcome = Outcome.OK
-        self._gate.ended(call)
-
     def _server_asks(self, question: Question) -> bool:
         """Let a request of the server's reach the client. Sampling spends the user's model, so it is admitted."""
-        call = _server_call(question.method, question.name, question.params)
+        params = question.params
+        call = Call(
+            method=question.method,
+            tool=question.name,
+            from_server=True,
+            arguments=bytes(params),
+            arguments_bytes=len(params),
+        )
+        open_ones = self.session.asked_by_server
+        if len(open_ones) >= MAX_OPEN or _too_much(open_ones, len(params)):
+            self._crowded(question, call)
+            return False
         if question.method == SAMPLING:
             refusal = self._gate.admit(call)
             if refusal is not None:
@@ -248,64 +220,10 @@ class Exchange:
             if self.session.identity.protocol < MODERN:
                 self._reply(replies.list_changed(what))
             for question in self.session.open():
-                if question.method == "subscriptions/listen":
+                if question.method == LISTEN:
                     self._reply(replies.list_changed(what, question.id))
 
-    # ------------------------------------------------------------------ sampling between rounds
-    def _samples(self, answer: Answer) -> Refusal | None:
-        """Admit the sampling a server asks for in its `input_required` result; all of it, or none."""
-        waiting = answer.waiting
-        for key, params in (answer.sampling or {}).items():
-            call = _server_call(SAMPLING, "@sampling", params)
-            refusal = self._gate.admit(call)
-            if refusal is not None:
-                if waiting is not None:
-                    self.session.forget(waiting)
-                    self._abandon(waiting.calls, refusal.code)
-                return refusal
-            if waiting is not None:
-                waiting.calls[key] = call
-            else:  # no round will bring its result here
-                self._abandon({key: call}, "")
-        return None
-
-    def _sampled(self, question: Question) -> None:
-        """The next round brings what was sampled."""
-        waiting = question.resumes
-        while waiting is not None and waiting.calls:
-            key, call = waiting.calls.popitem()
-            response = (question.inputs or {}).get(key, NONE)
-            call.result, call.result_bytes = bytes(response), len(response)
-            call.outcome = Outcome.OK if len(response) else Outcome.CANCELLED
-            self._gate.ended(call)
-
-    def _abandon(self, calls: dict[str, Call], code: str) -> None:
-        while calls:
-            _, call = calls.popitem()
-            call.outcome, call.code = Outcome.CANCELLED, code
-            self._gate.ended(call)
-
     # ------------------------------------------------------------------ what does not pass
-    def _rejected(self, event: Rejected, line: bytes, *, from_server: bool) -> None:
-        if event.late is not None:
-            self._gate.late(event.late.call, bytes(event.result))
-        elif event.broken is not None:
-            self._broken(event.broken, event.note, line, event.result)
-        elif event.stray and from_server:
-            self._gate.stray(line)
-        else:
-            self._gate.violation(event.note, line, from_server=from_server)
-
-    def _broken(self, question: Question, note: str, line: bytes, result: Raw | bytes = NONE) -> None:
-        """An answer that must not pass: its asker is told, for it waits."""
-        self._gate.violation(note, line, from_server=not question.from_server)
-        call = question.call
-        call.outcome, call.note = Outcome.VIOLATION, note
-        call.result, call.result_bytes = bytes(result), len(result)
-        self._gate.ended(call)
-        told = replies.error(question.id, replies.DROPPED, f"mcpwatch dropped the answer: {note}")
-        (self._tell_server if question.from_server else self._reply)(told)
-
     def _failed(self, line: bytes, error: Exception, *, from_server: bool) -> None:
         """We cannot deal with this frame, by a fault of our own: the client is told when it waits for an answer."""
         where = error.__traceback__
@@ -326,13 +244,13 @@ class Exchange:
         id = find_id(head, tail)
         asks = b'"method"' in head[:256] or b'"method"' in tail
         session = self.session
+        self._gate.violation(note, head, from_server=from_server)
         if id is not None and not asks:
             table = session.asked_by_client if from_server else session.asked_by_server
             question = table.get(id_key(Raw(id)))
             if question is not None and session.withdraw(question):
-                self._broken(question, note, head)
+                self._broken(question, note)
                 return
-        self._gate.violation(note, head, from_server=from_server)
         if not from_server and asks:
             if id is None or id_key(Raw(id)) in session.asked_by_client:
                 id = b"null"
@@ -343,9 +261,7 @@ class Exchange:
         """End every protected call that is open: the asker gets the refusal, the other side a cancellation."""
         told: list[tuple[Callable[[bytes], None], bytes]] = []
         self.ends += 1
-        for waiting in list(self.session.waiting.values()):
-            if any(call.protected for call in list(waiting.calls.values())) and self.session.forget(waiting):
-                self._abandon(waiting.calls, refusal.code)
+        self._sampling.lock(refusal.code)
         for question in self.session.open():
             call = question.call
             if call is None or not call.protected or not self.session.end(question):
@@ -378,23 +294,7 @@ class Exchange:
         m = parser.message(line)
         return m.method != CALL or not len(m.id) or id_key(m.id) in self.session.asked_by_client
 
-    def close(self) -> None:
-        """The conversation is over: what is still open will not be answered."""
-        for waiting in list(self.session.waiting.values()):
-            self._abandon(waiting.calls, "")
-        for question in self.session.open():
-            if question.call is not None and self.session.withdraw(question):
-                question.call.outcome = Outcome.TIMED_OUT
-                question.call.note = "the session ended before an answer came"
-                self._gate.ended(question.call)
-
     # ------------------------------------------------------------------ small parts
-    def _cancelled(self, question: Question) -> None:
-        call = question.call
-        if call is not None:
-            call.outcome = Outcome.CANCELLED
-            self._gate.ended(call)
-
     def _batch(
         self,
         line: bytes,
@@ -425,8 +325,12 @@ def _said(question: Question) -> Raw | bytes:
     return b"".join(bytes(raw) for key, raw in (question.inputs or {}).items() if key not in sampled)
 
 
-def _server_call(method: str, name: str, params: Raw) -> Call:
-    return Call(method=method, tool=name, from_server=True, arguments=bytes(params), arguments_bytes=len(params))
+def _too_much(open_ones: dict[bytes, Question], size: int) -> bool:
+    """Whether these arguments would be more than is kept for open requests."""
+    if size < SMALL or not open_ones:
+        return False
+    held = sum(len(question.call.arguments) for question in list(open_ones.values()) if question.call is not None)
+    return held + size > MAX_HELD
 
 
 def _joined(members: list[bytes]) -> bytes | None:

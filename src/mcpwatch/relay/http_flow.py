@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser
-from mcpwatch.protocol.session import LISTS
+from mcpwatch.protocol.methods import LISTS
 from mcpwatch.relay.gateway_access import FOR_US
 from mcpwatch.relay.http_events import TooLarge, message_event
 from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disagreement, to_client, to_server

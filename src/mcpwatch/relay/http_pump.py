@@ -7,7 +7,7 @@ from aiohttp import web
 from yarl import URL
 
 from mcpwatch.protocol import replies
-from mcpwatch.protocol.session import LISTS
+from mcpwatch.protocol.methods import LISTS
 from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
 from mcpwatch.relay.http_headers import to_client
 from mcpwatch.relay.http_relay import HttpServer

@@ -23,7 +23,7 @@ from mcpwatch.guard.gate import Gate
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.seat import Seat
 from mcpwatch.protocol.events import Identity
-from mcpwatch.relay.exchange import MODERN
+from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.http_headers import METHOD, NAME, SESSION, VERSION
 from mcpwatch.relay.http_session import HttpSession, Looked, Said, Strangers, Stream
 from mcpwatch.relay.http_upstream import Unreachable, ask, shown

@@ -17,8 +17,9 @@ from mcpwatch.guard.seat import Seat
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Identity, Question, Waiting
 from mcpwatch.protocol.message import Malformed, Parser, any_value, id_key
-from mcpwatch.protocol.session import LISTS
-from mcpwatch.relay.exchange import MODERN, Exchange
+from mcpwatch.protocol.methods import LISTS
+from mcpwatch.relay.endings import MODERN
+from mcpwatch.relay.exchange import Exchange
 from mcpwatch.relay.http_events import message_event
 from mcpwatch.store.records import Outcome
 

@@ -13,13 +13,15 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.relay.child import EOF_GRACE_S, TERM_GRACE_S, Child, complain
-from mcpwatch.relay.exchange import Exchange, Guard
+from mcpwatch.relay.exchange import Exchange
 from mcpwatch.relay.framing import Frames, Oversize
+from mcpwatch.relay.gates import Guard
 
 READ = 1 << 16
 """Bytes read at a time: a pipe's capacity. From 128 KiB on, glibc maps and unmaps memory for each read."""
@@ -79,6 +81,33 @@ class Writer:
             self.lock.release()
 
 
+class Replies:
+    """Our own frames to the client: those about members of one batch as one array (JSON-RPC 2.0, 6)."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+        self._batch: list[bytes] | None = None
+        self._reader = 0  # the thread that takes the batch apart; a lock answers from another one
+
+    def __call__(self, frame: bytes) -> None:
+        batch = self._batch
+        if batch is not None and threading.get_ident() == self._reader:
+            batch.append(frame.rstrip())
+        else:
+            self._write(frame)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Surrounds what is replied to the members of one batch."""
+        self._reader, self._batch = threading.get_ident(), []
+        try:
+            yield
+        finally:
+            said, self._batch = self._batch, None
+            if said:
+                self._write(b"[" + b",".join(said) + b"]\n")
+
+
 class Relay:
     """One guarded server behind stdin and stdout."""
 
@@ -94,7 +123,8 @@ class Relay:
     def run(self, gate: Guard) -> int:
         """Relay until the server has ended. Returns its exit code."""
         parent = os.getppid()
-        self._exchange = exchange = Exchange(gate, self._reply, self._tell_server)
+        replies = Replies(self._reply)
+        self._exchange = exchange = Exchange(gate, replies, self._tell_server, replies.together)
         for number in _handled_signals():
             signal.signal(number, self._signalled)
         server = self._thread(self._pump_server, exchange)
