@@ -104,6 +104,24 @@ def test_headers_and_the_end_of_the_session(rogue, client):
     assert seen(rogue)["sessions"] == 0, "the session is given back"
 
 
+def test_headers_of_the_configuration_go_to_its_url_only(rogue, tmp_path):
+    env = guard_env(tmp_path) | {"SOME_VALUE": "from the environment"}
+    url = f"http://127.0.0.1:{rogue}/mcp"
+
+    def sent(configured: str, *more: str) -> dict[str, str]:
+        headers = '{ x-unknown = "${SOME_VALUE}", Authorization = "Bearer s3cret" }'
+        Path(env["MCPWATCH_CONFIG"]).write_text(f'[servers.srv]\nurl = "{configured}"\nheaders = {headers}\n')
+        with RawClient(bridge_command(url, *more), env=env) as client:
+            assert "result" in client.call("plain")
+        return seen(rogue)["seen"][-1]["headers"]
+
+    headers = sent(url)
+    assert (headers["x-unknown"], headers["authorization"]) == ("from the environment", "Bearer s3cret")
+    headers = sent(url, "--header", "X-Unknown: given")
+    assert (headers["x-unknown"], headers["authorization"]) == ("given", "Bearer s3cret")
+    assert not {"x-unknown", "authorization"} & sent(f"http://127.0.0.1:{rogue}/other").keys()
+
+
 @pytest.mark.parametrize(
     "name", ["garbage", "html", "stranger", "half", "unanswered", "busy", "unauthorized", "elsewhere"]
 )

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from servers import MCPWATCH, guard_env
 from servers.gateways import gateway, http_server
 from servers.httpclient import HttpClient
 from servers.processes import wait_until
+from servers.rawclient import RawClient
 
 
 def told(port: int) -> Any:
@@ -67,6 +69,29 @@ def test_the_gateway_refreshes(tmp_path):
             assert HttpClient(running.url()).call("plain").status == 200
             assert told(port)["refreshed"] == 1
         assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_bridge_uses_them_too_and_one_of_many_refreshes(tmp_path):
+    """The test server takes a second use of a refresh token for theft, as OAuth 2.1 has it."""
+    with http_server("http_oauth", "--seconds", "5") as port, ExitStack() as ends:
+        login(tmp_path, port)
+        command = [MCPWATCH, "run", "--name", "srv", "--url", f"http://127.0.0.1:{port}/mcp"]
+        clients = [ends.enter_context(RawClient(command, env=guard_env(tmp_path))) for _ in range(4)]
+        for client in clients:
+            client.send(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"plain"}}')
+        for client in clients:
+            assert "result" in json.loads(client.recv())
+        assert told(port)["refreshed"] == 1
+
+
+def test_a_bridge_to_another_url_gets_no_token(tmp_path):
+    with http_server("http_oauth") as port, http_server("http_rogue") as other:
+        login(tmp_path, port)
+        command = [MCPWATCH, "run", "--name", "srv", "--url", f"http://127.0.0.1:{other}/mcp"]
+        with RawClient(command, env=guard_env(tmp_path)) as client:
+            assert "result" in client.call("plain")
+        with urllib.request.urlopen(f"http://127.0.0.1:{other}/seen") as answer:
+            assert all("authorization" not in one["headers"] for one in json.load(answer)["seen"])
 
 
 def test_a_token_is_for_its_server_only(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mcpwatch.cli.run import UsageError, checked
 from mcpwatch.relay.child import complain
@@ -22,18 +22,32 @@ def main(argv: Sequence[str]) -> int:
     try:
         name, address, headers = parse(argv)
         url = checked_url(address)
-        bridge = Bridge(url, expanded(headers))
+        server = name or (url.host or "server")
+        bridge = Bridge(server, url, expanded(with_configured(server, address, headers)))
     except (UsageError, Unset, ValueError) as error:
         complain(f"{error} (see `mcpwatch run --help`)")
         return USAGE_ERROR
-    make = functools.partial(
-        Gate,
-        server=name or (url.host or "server"),
-        transport="http",
-        command=shown(url),
-        load_judge=load_judge,
-    )
+    make = functools.partial(Gate, server=server, transport="http", command=shown(url), load_judge=load_judge)
     return bridge.run(make)
+
+
+def with_configured(server: str, address: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The given headers, and those the configuration has for this server: only where its URL is the same, since they
+    are for nobody else."""
+    from mcpwatch.store.config import ConfigError, load
+
+    try:
+        defined = load().servers.get(server)
+    except ConfigError as error:
+        complain(f"no headers of the configuration are used: {error}")
+        return dict(given)
+    if defined is None or not defined.headers:
+        return dict(given)
+    if defined.url != address:
+        complain(f"the headers of [servers.{server}] are not used: they are for another URL")
+        return dict(given)
+    names = {name.lower() for name in given}
+    return {name: value for name, value in defined.headers.items() if name.lower() not in names} | dict(given)
 
 
 def parse(argv: Sequence[str]) -> tuple[str | None, str, dict[str, str]]:

@@ -26,7 +26,9 @@ Options:
   --name NAME  What to call the server, as in the pattern NAME/tool. Default: made from COMMAND.
   --url URL    Reach the server over HTTP, for a client that can only start commands.
   --header 'NAME: VALUE'
-               Send this header with every request to URL; ${VARIABLE} is replaced from the environment.
+               Send this header with every request to URL; ${VARIABLE} is replaced from the environment. Headers that
+               the configuration has for the server NAME at this URL, and the tokens of `mcpwatch login NAME`, are
+               sent by themselves.
   -h, --help   Show this and exit.
 
 Exit codes: the server's own; 128 + n when signal n ended it; 127 when COMMAND is not found, 126 when it cannot be

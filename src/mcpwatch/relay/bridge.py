@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import aiohttp
-from multidict import CIMultiDict
 from yarl import URL
 
 from mcpwatch.guard.gate import Gate
@@ -27,18 +26,18 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import Malformed, Parser
 from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line
-from mcpwatch.relay.exchange import MODERN
+from mcpwatch.relay.bridge_server import BridgedServer
+from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.framing import Frames, Oversize
 from mcpwatch.relay.http_events import Events, TooLarge
-from mcpwatch.relay.http_headers import LAST_EVENT, SESSION, VERSION
+from mcpwatch.relay.http_headers import SESSION
 from mcpwatch.relay.http_session import HttpSession, Looked, answers
-from mcpwatch.relay.http_upstream import Unreachable, arriving, ask, pool, same_origin
+from mcpwatch.relay.http_upstream import Unreachable, arriving
 from mcpwatch.relay.stdio import Closed, Writer, frame_limit
 from mcpwatch.store.records import Outcome
 
 READ: Final = 1 << 16
 LAST_S: Final = 5.0  # for the answers still to come when the client sends no more
-GOODBYE_S: Final = 2.0  # for ending the session
 RESUMES: Final = 5  # tries to take up a broken stream, each of them after a break of
 RETRY_S: Final = 1.0  # unless the server says otherwise
 UNREACHABLE: Final = -32012
@@ -61,15 +60,12 @@ class Conversation(HttpSession):
 class Bridge:
     """One client on stdin and stdout."""
 
-    def __init__(self, url: URL, headers: Mapping[str, str]) -> None:
-        self._url = url
-        self._own = headers
+    def __init__(self, name: str, url: URL, headers: Mapping[str, str]) -> None:
+        self._target = name, url, headers
         self._out = Writer(1)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-stdout")
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-looks")
         self._tools = ToolHeaders()
-        self._word: str | None = None  # of the session
-        self._endpoint: asyncio.Future[URL] | None = None  # of an HTTP+SSE server
         self._asking: dict[bytes, asyncio.Task[None]] = {}  # id of a question → who waits for its answer
         self._tasks: set[asyncio.Task[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()  # that never end by themselves
@@ -90,7 +86,7 @@ class Bridge:
             on_lock=self._from_thread(self._on_lock), on_visible=self._from_thread(self._on_visible)
         )
         self._session = Conversation(gate)
-        self._http = pool()
+        self._server = BridgedServer(*self._target, lambda: self._session.session.identity.protocol)
         threading.Thread(target=self._read, name="mcpwatch-stdin", daemon=True).start()
         code = await self._ended
         if code == 0 and self._asking:
@@ -99,8 +95,7 @@ class Bridge:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._streams, return_exceptions=True)
         self._session.close()
-        await self._goodbye()
-        await self._http.close()
+        await self._server.close()
         await asyncio.to_thread(gate.close, code)
         self._writing.shutdown(wait=False)
         return code
@@ -108,13 +103,6 @@ class Bridge:
     def _end(self, code: int) -> None:
         if not self._ended.done():
             self._ended.set_result(code)
-
-    async def _goodbye(self) -> None:
-        if self._word is None:
-            return
-        with contextlib.suppress(Unreachable, TimeoutError):
-            async with asyncio.timeout(GOODBYE_S):
-                (await ask(self._http, "DELETE", self._url, self._headers({}))).close()
 
     # -- the client's side -------------------------------------------------------------------------------
 
@@ -162,7 +150,7 @@ class Bridge:
             return
         if not looked.asked:
             with contextlib.suppress(Unreachable):
-                await self._send(looked.line, {})
+                await self._server.post(looked.line, {})
             return
         extra = self._extra(looked)
         task = self._spawn(self._ask(looked.line, looked.asked, extra))
@@ -201,32 +189,17 @@ class Bridge:
 
     # -- the server's side -------------------------------------------------------------------------------
 
-    def _headers(self, extra: Mapping[str, str], accept: str = "application/json, text/event-stream") -> Any:
-        headers = CIMultiDict(self._own)
-        headers.update({"Accept": accept, "Content-Type": "application/json", "Accept-Encoding": "identity"})
-        if self._word is not None:
-            headers[SESSION] = self._word
-        protocol = self._session.session.identity.protocol
-        if protocol and not extra:
-            headers[VERSION] = protocol
-        headers.update(extra)
-        return headers
-
-    async def _send(self, line: bytes, extra: Mapping[str, str]) -> aiohttp.ClientResponse:
-        url = await self._endpoint if self._endpoint is not None else self._url
-        return await ask(self._http, "POST", url, self._headers(extra), line.strip())
-
     async def _ask(self, line: bytes, asked: list[Question], extra: Mapping[str, str]) -> None:
         """POST a request and bring its answer."""
         hello = asked[0].method == "initialize"
         try:
-            response = await self._send(line, extra)
+            response = await self._server.post(line, extra)
             try:
                 if hello and response.status in _NOT_HERE and await self._over_sse():
                     response.close()
-                    response = await self._send(line, extra)
+                    response = await self._server.post(line, extra)
                 if hello and response.status < 300:
-                    self._word = response.headers.get(SESSION)
+                    self._server.word = response.headers.get(SESSION)
                 await self._answer(response, asked)
             finally:
                 response.close()
@@ -236,7 +209,7 @@ class Bridge:
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             await self._fail(asked, f"the server broke off: {error or type(error).__name__}")
             return
-        if hello and not any(map(self._session.is_open, asked)) and self._word is not None:
+        if hello and not any(map(self._session.is_open, asked)) and self._server.word is not None:
             self._stream(self._listen())
 
     async def _answer(self, response: aiohttp.ClientResponse, asked: list[Question]) -> None:
@@ -247,9 +220,7 @@ class Bridge:
                 if mark is None or self._session.modern or not any(map(self._session.is_open, asked)):
                     break
                 await asyncio.sleep(retry_s)
-                resumed = await ask(
-                    self._http, "GET", self._url, self._headers({LAST_EVENT: mark}, "text/event-stream")
-                )
+                resumed = await self._server.listen(mark)
                 try:
                     if resumed.status >= 300:
                         break
@@ -260,7 +231,7 @@ class Bridge:
             await self._fail(asked, "the server ended the stream without an answer")
             return
         body = await self._body(response)
-        if self._endpoint is not None and response.status < 300:
+        if self._server.endpoint is not None and response.status < 300:
             return  # the answer comes on the stream
         if response.status < 300 or answers(body, asked):
             await self._frame(body)
@@ -279,7 +250,7 @@ class Bridge:
                     if (retry := re.search(rb"(?m)^retry: ?(\d{1,6})\r?$", event.raw[:200])) is not None:
                         retry_s = int(retry.group(1)) / 1000
                     if event.kind == b"endpoint":
-                        self._met(event.data or b"")
+                        self._server.met(event.data or b"")
                     elif event.smuggled:
                         self._gate.violation("a frame behind a line separator", event.data or b"", from_server=True)
                     elif event.data and event.is_message:
@@ -323,12 +294,9 @@ class Bridge:
         """The stream on which the server speaks by itself, for as long as the session lasts."""
         mark: str | None = None
         while True:
-            extra = {LAST_EVENT: mark} if mark is not None else {}
             retry_s = RETRY_S
             with contextlib.suppress(Unreachable, aiohttp.ClientError, TooLarge):
-                headers = self._headers({}, "text/event-stream")
-                headers.update(extra)
-                response = await ask(self._http, "GET", self._url, headers)
+                response = await self._server.listen(mark)
                 try:
                     if response.status >= 300:
                         return
@@ -340,35 +308,19 @@ class Bridge:
 
     async def _over_sse(self) -> bool:
         """Whether the server speaks HTTP+SSE; its stream is open then."""
-        try:
-            response = await ask(self._http, "GET", self._url, self._headers({}, "text/event-stream"))
-        except Unreachable:
-            return False
-        if response.status >= 300 or "event-stream" not in response.headers.get("Content-Type", ""):
-            response.close()
-            return False
-        self._endpoint = self._loop.create_future()
-        self._stream(self._over_stream(response))
-        return True
+        response = await self._server.greets()
+        if response is not None:
+            self._stream(self._over_stream(response))
+        return response is not None
 
     async def _over_stream(self, response: aiohttp.ClientResponse) -> None:
         try:
             await self._events(response)
         finally:
             response.close()
-            if self._endpoint is not None and not self._endpoint.done():
-                self._endpoint.set_exception(Unreachable("the server named no endpoint"))
+            self._server.hung_up()
         await self._fail(list(self._session.session.asked_by_client.values()), "the server ended its stream")
         self._end(1)
-
-    def _met(self, data: bytes) -> None:
-        if self._endpoint is None or self._endpoint.done():
-            return
-        url = self._url.join(URL(data.decode("utf-8", "replace").strip()))
-        if same_origin(self._url, url):
-            self._endpoint.set_result(url)
-        else:
-            self._endpoint.set_exception(Unreachable("the server names an endpoint on another server"))
 
     # -- small parts -------------------------------------------------------------------------------------
 
@@ -388,7 +340,7 @@ class Bridge:
     async def _told(self, frame: bytes) -> None:
         with contextlib.suppress(Unreachable, TimeoutError):
             async with asyncio.timeout(10):
-                (await self._send(frame, {})).close()
+                (await self._server.post(frame, {})).close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import time
 import urllib.parse
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +25,15 @@ from yarl import URL
 from mcpwatch.relay.http_upstream import Unreachable, ask
 from mcpwatch.store.paths import state_dir
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 EARLY_S: Final = 30.0  # before a token expires
 AGAIN_S: Final = 10.0  # between two tries when a refresh failed
 REFRESH_S: Final = 15.0
+TURN_S: Final = 0.05  # between two looks whether another process has refreshed
 _MOST: Final = 1 << 20
 
 
@@ -66,17 +74,50 @@ def save(server: str, grant: Grant | None, path: Path | None = None) -> None:
     """Keep the grant of a server, or forget it. Raises OSError."""
     path = path or tokens_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = read_all(path)
-    if grant is None:
-        found.pop(server, None)
-    else:
-        found[server] = grant
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(found))
-    temporary.replace(path)
+    turn = _lock_file(path, "save")
+    try:
+        _lock(turn, wait=True)
+        found = read_all(path)
+        if grant is None:
+            found.pop(server, None)
+        else:
+            found[server] = grant
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(found))
+        temporary.replace(path)
+    finally:
+        os.close(turn)
+
+
+@contextlib.asynccontextmanager
+async def _alone(path: Path) -> AsyncIterator[None]:
+    """No other process refreshes meanwhile: a refresh token is good for one refresh, and a server that sees it twice
+    may take it for stolen."""
+    turn = _lock_file(path, "refresh")
+    try:
+        while not _lock(turn, wait=False):
+            await asyncio.sleep(TURN_S)
+        yield
+    finally:
+        os.close(turn)
+
+
+def _lock_file(path: Path, what: str) -> int:
+    return os.open(path.with_name(f".{path.name}.{what}"), os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    """Lock a file until it is closed. Where files cannot be locked (Windows) everyone is taken to be alone."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Fresh:
@@ -124,8 +165,10 @@ class Fresh:
                 return
             self._not_before = time.monotonic() + AGAIN_S
             try:
-                async with asyncio.timeout(REFRESH_S):
-                    await self._refresh()
+                async with asyncio.timeout(REFRESH_S), _alone(self._path):
+                    self.look()  # another process may have done it meanwhile
+                    if self.due:
+                        await self._refresh()
             except (Rejected, Unreachable, OSError, TimeoutError) as error:
                 self.trouble = f"{error or 'no new token in time'}; run `mcpwatch login {self._server}`"
 
