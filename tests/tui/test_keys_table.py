@@ -11,6 +11,7 @@ from textual.keys import _character_to_key
 from mcpwatch.store.records import Policy
 from mcpwatch.tui import keys
 from mcpwatch.tui.app import McpWatchApp
+from mcpwatch.tui.screens.clients import ClientsScreen
 from mcpwatch.tui.screens.gateway import GatewayScreen
 from mcpwatch.tui.screens.help import help_lines
 from mcpwatch.tui.screens.palette import search
@@ -29,7 +30,7 @@ def test_ids_are_unique_and_every_key_is_bound_once_in_its_context() -> None:
             seen.add((scope, name))
 
 
-OWNERS = {"gateway": GatewayScreen}
+OWNERS = {"clients": ClientsScreen, "gateway": GatewayScreen}
 
 
 def test_every_action_exists() -> None:
@@ -67,6 +68,7 @@ HARMLESS = {
     "app.copy", "app.command", "app.theme", "app.help", "app.leave", "app.pane", "app.next_pane", "app.arm",
     "move", "page", "edge", "choose", "close",
     "app.gateway", "start", "restart", "stop", "other",
+    "app.clients", "mark", "mark_all", "wrap", "unwrap", "again",
 }  # fmt: skip
 
 
@@ -80,7 +82,7 @@ REPLY = "P>|tmux 3.3a\\" + "".join(chr(code) for code in range(0x21, 0x7F))
 
 
 @pytest.mark.parametrize(
-    "opener", ["", "t", "U", "P", "A", "a", "b", "d", "S", "F", "L", "enter", "question_mark", "colon"]
+    "opener", ["", "t", "U", "P", "A", "a", "b", "d", "S", "F", "L", "w", "enter", "question_mark", "colon"]
 )
 async def test_a19_a_terminal_reply_typed_into_any_screen_loosens_nothing(opener: str) -> None:
     """Every printable character, as a terminal may type it, then enter: the worst it can do is lock."""

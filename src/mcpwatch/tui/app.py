@@ -1,7 +1,8 @@
 """The screen: reads the state file four times a second, draws what changed, and carries out what a person decides.
 
 Nothing here is needed for protection: guards enforce whether or not a screen is open. `Shell` is the app without
-its keys, `Following` keeps it up to date, `Reviewing` has the keys about definitions; here are the others.
+its keys, `Following` keeps it up to date, `Reviewing` has the keys about definitions, `Rewiring` those
+about the clients' files; here are the others.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from mcpwatch.store.database import StateError
 from mcpwatch.tui import fmt, keys, saving
 from mcpwatch.tui.copying import copy_json
 from mcpwatch.tui.model import MAX_CALLS
-from mcpwatch.tui.reviewing import Reviewing
+from mcpwatch.tui.rewiring import Rewiring
 from mcpwatch.tui.rows import CallLine, ToolLine
 from mcpwatch.tui.screens.detail import DetailScreen
 from mcpwatch.tui.screens.findings import FindingsScreen
@@ -35,10 +36,11 @@ from mcpwatch.tui.screens.unlock import UnlockScreen
 from mcpwatch.tui.serving import Serving
 from mcpwatch.tui.source import StateSource
 from mcpwatch.tui.widgets.onboarding import SNIPPET
+from mcpwatch.tui.wiring import Wiring
 from mcpwatch.tui.workers import HostedWorker, default_workers
 
 
-class McpWatchApp(Serving):
+class McpWatchApp(Serving, Rewiring):
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("everywhere"),
         Binding("ctrl+c", "app.hint_quit", "How to quit", show=False, system=True),
@@ -225,6 +227,7 @@ def run_app(
         files=state.parent if state else None,
         tune_gc=True,
         demo=demo,
+        wiring=None if demo else Wiring.here(),
     )
     app.run(mouse=mouse)
     if app.crash_line:

@@ -26,7 +26,7 @@ class Key(NamedTuple):
 
 # context: `everywhere` binds with priority, inside text fields and dialogues too; `open` binds on every screen, but a
 # text field that has the focus takes the key; `review` on every screen that is about definitions; `main`, `list`,
-# `pager` and `dialog` bind there only.
+# `pager`, `clients` and `dialog` bind there only.
 KEYS: tuple[Key, ...] = (
     Key("panic", "ctrl+k", "app.panic", "everywhere", "Panic: lock everything now, without a question",
         "PANIC LOCK", "ctrl+k", "Protection", 0, True),
@@ -38,6 +38,8 @@ KEYS: tuple[Key, ...] = (
     Key("arm", "A", "app.arm", "main", "Arm the limits, or observe only (asks for the password)",
         "arm", "A", "Protection", 6, True),
     Key("password", "P", "app.password", "main", "Set or change the password…", "", "P", "Protection", 9, True),
+    Key("clients", "w", "app.clients", "main", "Clients: which of their servers are behind mcpwatch; wrap them…",
+        "clients", "w", "Protection", 6, True),
     Key("approve", "a", "app.approve", "review", "Approve this definition, or all of a server… (shows it first)",
         "approve", "a", "Definitions", 4, True),
     Key("block", "b", "app.block", "review", "Block this definition at once; blocked: unblock… (asks)",
@@ -84,6 +86,15 @@ KEYS: tuple[Key, ...] = (
         "help", "?", "App", 2, True),
     Key("quit", "q", "app.leave", "main", "Quit; guards go on protecting", "quit", "q", "App", 2, True),
     Key("quit-now", "ctrl+q", "app.quit", "everywhere", "Quit at once; guards go on protecting", "", "ctrl+q", "App"),
+    Key("mark", "space", "mark", "clients", "Select a server, or all of a file", "", "space", "Clients"),
+    Key("mark-all", "a", "mark_all", "clients", "Select all of yours that are unwatched, or none",
+        "", "a", "Clients"),
+    Key("wrap", "w", "wrap", "clients", "Wrap the selected: put mcpwatch in front… (asks first; so does enter)",
+        "", "w", "Clients"),
+    Key("unwrap", "u", "unwrap", "clients", "Unwrap the selected… (asks for a typed word)", "", "u", "Clients"),
+    Key("again", "r", "again", "clients", "Look at the files again", "", "r", "Clients"),
+    Key("other", "tab,shift+tab", "other", "clients", "The other pane", "", "tab", "Clients"),
+    Key("close-clients", "escape,q", "close", "clients", "Close; what is selected stays so", "", "esc q", "Clients"),
     Key("gateway-start", "s", "start", "gateway", "Start it now, whatever it waits for", "", "s", "Gateway"),
     Key("gateway-restart", "r", "restart", "gateway", "Restart it… (asks: sessions end)", "", "r", "Gateway"),
     Key("gateway-stop", "x", "stop", "gateway", "Stop it, until s… (asks: clients are cut off)", "", "x", "Gateway"),

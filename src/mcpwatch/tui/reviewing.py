@@ -45,8 +45,8 @@ class Reviewing(Following):
     def action_approve(self) -> None:
         if self.screen is self.main and self.main.servers.has_focus:
             server = self.main.servers.selected
-            if server is None or not server.key:
-                self.say("Put the cursor on a server, or on a tool.")
+            if server is None or not server.ours:
+                self.say("Put the cursor on a server that is behind mcpwatch, or on a tool.")
             else:
                 self.push_screen(ApproveServerScreen(server.key, self.model.tools()))
         elif (line := self._known()) is not None:
@@ -74,9 +74,9 @@ class Reviewing(Following):
         """The tool under the cursor, or all of the server under it."""
         if self.screen is self.main and self.main.servers.has_focus:
             server = self.main.servers.selected
-            key, fingerprints = (server.key if server is not None else ""), None
+            key, fingerprints = (server.key if server is not None and server.ours else ""), None
             if not key:
-                self.say("Put the cursor on a server, or on a tool.")
+                self.say("Put the cursor on a server that is behind mcpwatch, or on a tool.")
                 return
         else:
             line = self._known()

@@ -20,7 +20,10 @@ from mcpwatch.tui.model import Model
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.screens.main import MainScreen
 from mcpwatch.tui.source import DataSource
+from mcpwatch.tui.wiring import Wiring
 from mcpwatch.tui.workers import HostedWorker, ModelScanner
+
+NO_WIRING = "This screen leaves the clients' files alone: `mcpwatch clients` lists them."
 
 
 class Shell(App[int], inherit_bindings=False):
@@ -43,6 +46,7 @@ class Shell(App[int], inherit_bindings=False):
         files: Path | None = None,
         tune_gc: bool = False,
         demo: bool = False,
+        wiring: Wiring | None = None,
     ) -> None:
         self.palette_version = 0
         self.palette = palette.styles(palette.THEMES[0], no_color=False)
@@ -54,6 +58,8 @@ class Shell(App[int], inherit_bindings=False):
         self.price_per_1k = price_per_1k
         self.workers_hosted = tuple(workers)
         self.model = Model(ascii=ascii)
+        self.wiring = wiring or Wiring(None, problem=NO_WIRING)
+        self.wiring.ascii = ascii
         self.paused = False
         self.demo = demo  # everything goes away with the screen
         self.ticks = 0  # for tests: how many times the screen has caught up with the state

@@ -118,6 +118,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """What the tick shows. Covered lists wait until they are seen again; paused ones until they resume."""
         with self.host.batch_update():
             self.show_empty()
+            self.onboarding.redraw()
             self.redraw_lock()
             self.review.show()
             if self.host.screen is self or everything:
@@ -241,7 +242,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @on(LineList.Chosen)
     def _chosen(self, event: LineList.Chosen) -> None:
         if event.source is self.servers:
-            self.focus_pane("tools")
+            chosen = self.servers.selected
+            if chosen is not None and chosen.past:
+                self.host.action_clients()
+            else:
+                self.focus_pane("tools")
         elif isinstance(event.source.selected, (ToolLine, CallLine)):
             self.host.open_detail(event.source.selected)
 

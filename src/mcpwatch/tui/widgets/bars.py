@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual import events
 
+from mcpwatch.clients.survey import Status
 from mcpwatch.tui import fmt, keys
 from mcpwatch.tui.cells import Line, Span, spread, width_of, wrap
 from mcpwatch.tui.gateway_view import short as gateway_words
@@ -33,13 +34,34 @@ class Header(Lines):
                 fmt.plural(model.tool_count, "tool"),
             )
         )
-        left: Line = [(" mcpwatch ", "accent"), (" ", "fg"), state, ("   ", "fg"), (counts, "dim")]
-        time: Line = [(fmt.clock(host.now(), host.zone) + " ", "dim")]
+        left: Line = [(" mcpwatch ", "accent"), (" ", "fg"), state, ("   ", "fg")]
         words: Line = [short(model.scan, model.scans.values())] if model.ready else []
         if host.gateway is not None and (said := gateway_words(host.gateway.view, host.gateway.now()))[0]:
             words.insert(0 if said[1] == "dim" else len(words), said)
-        right: Line = [span for word in words for span in (word, (" · ", "dim"))] + time
-        return [spread(left, right if width_of(left) + width_of(right) < width else time, width)]
+        past = self._past()
+        time: Line = [(fmt.clock(host.now(), host.zone) + " ", "dim")]
+        # What fits, the most telling last to go.
+        for shown, right in (
+            (counts, [*words, *past, *time]),
+            (counts, [*past, *time]),
+            (counts, past),
+            ("", [*past, *time]),
+            ("", past),
+        ):
+            line: Line = [*left, (shown, "dim")]
+            tail = [span for word in right for span in (word, (" · ", "dim"))][:-1]
+            if width_of(line) + width_of(tail) < width:
+                break
+        return [spread(line, tail, width)]
+
+    def _past(self) -> list[Span]:
+        """How many servers are configured past mcpwatch, and the key that shows them."""
+        past = [entry for entry in self.host.model.configured if entry.to_wrap]
+        removed = sum(1 for entry in past if entry.status is Status.REMOVED)
+        if removed:
+            more = f" · {len(past) - removed} unwatched" if len(past) > removed else ""
+            return [(f" {fmt.plural(removed, 'wrapper')} removed{more}: w ", "chip-danger")]
+        return [(f"{len(past)} unwatched: w", "caution")] if past else []
 
 
 class Footer(Lines):

@@ -12,7 +12,7 @@ from textual import events
 from textual.message import Message
 
 from mcpwatch.tui import keys
-from mcpwatch.tui.cells import Line, Span, fit_line, spread
+from mcpwatch.tui.cells import Line, Span, fit_line, spread, width_of
 from mcpwatch.tui.widgets.lines import Lines
 
 Row = TypeVar("Row")
@@ -193,6 +193,10 @@ class LineList(Lines, Generic[Row], can_focus=True):
         if left:
             title = "title-focus" if self.has_focus else "title"
             line += [(text, title if style == "title" else style) for text, style in left]
+        shown = len(right)
+        while right and (width_of(line) + width_of(right) + 5 > width or right[-1][0] == " · "):
+            right = right[:-1]  # what says the least stands last
+        right = right if len(right) in (0, shown) else [*right, (" ", frame)]
         tail: Line = [(" ", frame), *right, ("─╮", frame)] if right else [("─╮", frame)]
         return spread(line, tail, width, ("─", frame))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mcpwatch.clients.survey import Status
+from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, Span, fit_line
 from mcpwatch.tui.widgets.lines import Lines
 
@@ -17,14 +19,23 @@ EXAMPLE = (
 CARD = 72
 
 
+def text(words: str, style: str = "fg") -> Line:
+    return [(words, style)]
+
+
 class Onboarding(Lines, can_focus=True):
     def _card(self) -> list[Line]:
-        def text(words: str, style: str = "fg") -> Line:
-            return [(words, style)]
-
+        entries = self.host.model.configured
+        found = [entry for entry in entries if entry.to_wrap]
+        behind = sum(1 for entry in entries if entry.status is Status.WATCHED)
+        if found:
+            return self._found(len(found), len({entry.client for entry in found}))
+        first = "Nothing is behind mcpwatch yet."
+        if behind:
+            first = f"{fmt.plural(behind, 'server')} behind mcpwatch; no client has started one yet."
         return [
             [],
-            text("Nothing is behind mcpwatch yet.", "bold"),
+            text(first, "bold"),
             [],
             text("1  In your client's MCP configuration, start the server through a guard:"),
             [],
@@ -42,9 +53,28 @@ class Onboarding(Lines, can_focus=True):
             [],
         ]
 
+    def _found(self, servers: int, clients: int) -> list[Line]:
+        """The short way: there are servers that can be wrapped from here."""
+        what = f"the {fmt.exact(servers)} servers" if servers > 1 else "the server"
+        return [
+            [],
+            text("Nothing is behind mcpwatch yet.", "bold"),
+            [],
+            [("1  Press ", "fg"), ("w", "key"), (f" to put a guard in front of {what} found", "fg")],
+            text(f"   in {fmt.plural(clients, 'AI client')} on this machine. It shows every change first,"),
+            text("   keeps a copy of each file, and can be undone byte by byte."),
+            [],
+            text("2  Restart the client. Its calls show up here, live."),
+            [],
+            [("Or watch it at work first:  ", "fg"), (DEMO, "accent")],
+            [],
+            [("w", "key"), (" clients   ", "dim"), ("?", "key"), (" all keys", "dim")],
+            [],
+        ]
+
     def draw(self, width: int, height: int) -> list[Line]:
         card = self._card()
-        if height < len(card) + 2:  # the example goes first
+        if height < len(card) + 2 and len(card) > 15:  # the example goes first
             card = [*card[:7], *card[15:]]
         if height < len(card) + 2:
             card = [line for line in card if line]

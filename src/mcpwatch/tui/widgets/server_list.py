@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from mcpwatch.clients.survey import Status
 from mcpwatch.tui.cells import Line, Span, fit
+from mcpwatch.tui.client_rows import LOOKS
 from mcpwatch.tui.levels import MARKS
 from mcpwatch.tui.rows import ServerLine
 from mcpwatch.tui.scan_text import done
@@ -14,7 +16,7 @@ class ServerList(LineList[ServerLine]):
         return row.key
 
     def titles(self) -> tuple[list[Span], list[Span]]:
-        n = max(0, len(self.rows) - 1)
+        n = sum(1 for row in self.rows if row.ours)
         return [(" 1 Servers ", "title")], [(f"{n} ", "dim")]
 
     def foot(self) -> list[Span]:
@@ -24,6 +26,10 @@ class ServerList(LineList[ServerLine]):
         count = fit(str(row.tools), 4, right=True) + " "
         if not row.key:
             return [(" ∗ ", "dim"), (fit(row.name, width - 8), "bold"), (count, "dim")]
+        if row.past:
+            look = LOOKS[Status.REMOVED if row.past == "removed" else Status.UNWATCHED]
+            shown = fit(row.name, width - len(row.past) - 5)
+            return [(f" {look.mark} ", look.style), (shown + " ", "dim"), (f"{row.past} ", look.style)]
         mark = MARKS[row.level]
         # The first part of "claude-code" says enough in so narrow a column.
         client = row.client.split("-")[0] if row.live else "ended"

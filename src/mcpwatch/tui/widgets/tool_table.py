@@ -58,6 +58,9 @@ class ToolTable(LineList[ToolLine]):
     def nothing(self) -> list[str]:
         if not self.host.model.ready:
             return ["reading…"]
+        chosen = self.host.main.servers.selected
+        if chosen is not None and chosen.past:
+            return ["its calls do not pass through mcpwatch", "w shows why, and puts a guard in front of it"]
         if self.total:
             return ["nothing matches the filter", "esc clears it"]
         return ["no tool definitions yet", "they appear when a client lists a server's tools"]
