@@ -129,7 +129,7 @@ def test_a_span_leads_back_to_the_original() -> None:
     original = "ab\u200bc \x1b[1mｄｅf"
     said = plain(original)
     start = said.index("def")
-    first, last = original_span(original, start, start + 3)
+    first, last = original_span(original, said, start, start + 3)
     assert original[first:last] == "ｄｅf"
 
 
@@ -140,8 +140,16 @@ def test_nothing_raises(text: str) -> None:
     decoded_spans(text)
     escapes(text)
     controls(text)
-    first, last = original_span(text, 0, len(said))
+    first, last = original_span(text, said, 0, len(said))
     assert 0 <= first <= last <= len(text)
+
+
+def test_what_a_character_becomes_is_bounded_too() -> None:
+    """U+FDFA becomes eighteen characters."""
+    assert len(plain("\ufdfa" * 5_000)) == 90_000
+    assert len(plain("\ufdfa" * 5_000, 1_000)) == 1_000
+    assert plain("a\u200bb ｃ", 3) == "ab "
+    assert plain("x" * 50, 10) == "x" * 10
 
 
 @pytest.mark.parametrize("unit", ["QUJD", "41 ", "%41", "\\u0041", "101, ", "a\u200b", "\x1b[", "\U000e0041", "aA"])

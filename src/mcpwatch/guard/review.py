@@ -17,6 +17,7 @@ from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
 TOOL, RESOURCE, TEMPLATE = "tool", "resource", "template"
 MOST_JUDGED = 1000  # definitions of one list: beyond it they are held unread, or the list would hide poison
+MOST_READ = 4_000_000  # characters of one page: some seconds' work where all of it was made to be slow
 MOST_SHOWN = 200  # characters of a name in a refusal
 UNREAD = "unread"  # version of a verdict on such a text: no rules have judged it
 
@@ -145,14 +146,17 @@ class Review:
         else:
             names = [*page, *(name for name, here in listed.items() for _ in here)]
         room = max(0, MOST_JUDGED - (0 if first else len(self._seen.get(kind, ()))))
-        places = enumerate(texts.values())
-        new = [(place, d) for place, d in places if self.facts.versions.get(d.fingerprint) != rules]
-        return Unjudged(
-            [d for place, d in new if place < room],
-            tuple(names[:MOST_JUDGED]),
-            self.facts.inventory,
-            [_too_many(d, self._server) for place, d in new if place >= room],
-        )
+        todo = Unjudged([], tuple(names[:MOST_JUDGED]), self.facts.inventory, [])
+        characters = 0
+        for place, definition in enumerate(texts.values()):
+            if self.facts.versions.get(definition.fingerprint) == rules:
+                continue
+            characters += len(definition.json)
+            if place < room and characters <= MOST_READ:
+                todo.texts.append(definition)
+            else:
+                todo.beyond.append(_too_many(definition, self._server))
+        return todo
 
     def listing(
         self, kind: str, found: Sequence[Definition], verdicts: Iterable[Verdict], *, first: bool, last: bool
@@ -285,7 +289,7 @@ class Review:
 
 
 def _too_many(definition: Definition, server: str) -> Verdict:
-    detail = f"not read: its list has more than {MOST_JUDGED:,} definitions"
+    detail = f"not read: its list has more than {MOST_JUDGED:,} definitions or {MOST_READ:,} characters"
     finding = {
         "rule": "list_too_long", "tier": "hard", "category": "oversize", "score": DANGER_FROM,
         "detail": detail, "path": "", "evidence": "", "decoded": "", "encoding": "",

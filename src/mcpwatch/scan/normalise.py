@@ -16,6 +16,7 @@ import binascii
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from mcpwatch.scan.lazy import Lazy
@@ -153,17 +154,35 @@ def _selector_text(run: str) -> str:
     return _readable(data) or ""
 
 
-def plain(text: str) -> str:
-    """The text as a model reads it. ASCII without control characters comes back as the same object."""
+def plain(text: str, limit: int | None = None) -> str:
+    """The text as a model reads it, or the first `limit` characters of that. ASCII without control characters comes
+    back as the same object."""
     if text.isascii():
-        if "\x1b" not in text:
-            return text
-        return _ESCAPE.sub(" ", text)
+        said = text if "\x1b" not in text else _ESCAPE.sub(" ", text)
+        return said if limit is None else said[:limit]
+    if limit is not None:
+        text = text[: limit * 2]  # what is hidden between letters is no more than they are, or speaks for itself
     if not text.isprintable():
         text = _ESCAPE.sub(" ", text)
-    text = _ANY_INVISIBLE.sub("", text)
-    text = unicodedata.normalize("NFKC", text)
+    text = _compatible(_ANY_INVISIBLE.sub("", text), limit)
     return _WORD.sub(_fold_word, text) if not text.isascii() else text
+
+
+_CHUNK = 2000
+
+
+def _compatible(text: str, limit: int | None) -> str:
+    """NFKC, a piece at a time where there is a limit: one character can become eighteen (U+FDFA)."""
+    if limit is None or len(text) <= _CHUNK:
+        return unicodedata.normalize("NFKC", text)[:limit]
+    pieces: list[str] = []
+    size = 0
+    for start in range(0, len(text), _CHUNK):
+        pieces.append(unicodedata.normalize("NFKC", text[start : start + _CHUNK]))
+        size += len(pieces[-1])
+        if size >= limit:
+            break
+    return "".join(pieces)[:limit]
 
 
 def _fold_word(match: re.Match[str]) -> str:
@@ -178,24 +197,21 @@ def _fold_word(match: re.Match[str]) -> str:
     return folded if mixed and folded.isascii() else word
 
 
-def original_span(original: str, start: int, end: int) -> tuple[int, int]:
-    """The span of `original` that `plain(original)[start:end]` came from (approximate where NFKC recombines)."""
+def original_span(original: str, said: str, start: int, end: int) -> tuple[int, int]:
+    """The span of `original` that `said[start:end]` came from, `said` being what `plain` made of it (approximate
+    where NFKC recombines)."""
     if original.isascii() and "\x1b" not in original:
         return start, min(end, len(original))
-    if len(plain(original)) == len(original) and not _ANY_INVISIBLE.search(original):
+    if len(said) == len(original) and not _ANY_INVISIBLE.search(original):
         return start, min(end, len(original))
-    position = 0
-    first = 0
-    index = 0
-    skip = {m.start(): m.end() for m in _ESCAPE.finditer(original)}
+    skip = {m.start(): m.end() for m in _ESCAPE.finditer(original)} if not original.isprintable() else {}
+    position = index = first = 0
     begun = False
     while index < len(original):
         if index in skip:
             width, step = 1, skip[index] - index
         else:
-            char = original[index]
-            width = 0 if _ANY_INVISIBLE.match(char) else len(unicodedata.normalize("NFKC", char))
-            step = 1
+            width, step = _width(original[index]), 1
         if not begun and position + width > start:
             first, begun = index, True
         position += width
@@ -203,6 +219,11 @@ def original_span(original: str, start: int, end: int) -> tuple[int, int]:
         if position >= end:
             break
     return (first, index) if begun else (len(original), len(original))
+
+
+@lru_cache(maxsize=4096)
+def _width(char: str) -> int:
+    return 0 if _ANY_INVISIBLE.match(char) else len(unicodedata.normalize("NFKC", char))
 
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/=_-])")

@@ -207,10 +207,10 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
         elif rule.category == "hidden_text":
             start, end = hit.start, hit.end
             if rule.id in ("encoded_text", "padding"):
-                start, end = normalise.original_span(hit.text.original, start, end)
+                start, end = normalise.original_span(hit.text.original, hit.text.plain, start, end)
             evidence = hit.text.original[start : min(end, start + EVIDENCE)]
         else:
-            start, end = normalise.original_span(hit.text.original, hit.start, hit.end)
+            start, end = normalise.original_span(hit.text.original, hit.text.plain, hit.start, hit.end)
             evidence = hit.text.original[start : min(end, start + EVIDENCE)]
             if evidence != said:
                 decoded, encoding = said, "disguised letters"

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from mcpwatch.scan import normalise
 from mcpwatch.scan.rules.base import Hit, Rule
-from mcpwatch.scan.rules.document import Document
+from mcpwatch.scan.rules.document import MAX_CHARACTERS, MOST_MATCHES, Document
 
 
 def _check(document: Document) -> Iterator[Hit]:
     for text in document.texts:
         if text.carrier or text.original.isprintable():
             continue
-        for start, end in normalise.escapes(text.original):
+        original = text.original[:MAX_CHARACTERS]
+        for start, end in normalise.escapes(original)[:MOST_MATCHES]:
             yield Hit(90, text, start, end, "holds a terminal escape sequence")
-        for start, end in normalise.controls(text.original):
+        for start, end in normalise.controls(original)[:MOST_MATCHES]:
             yield Hit(45, text, start, end, "holds control characters")
 
 

@@ -67,6 +67,7 @@ _LINE_END = (
 # Every repetition that can fail is bounded: time stays linear on hostile text.
 # In this order: the first that fits wins. `plain` is the quick way for most words.
 _SHAPES_OF = {
+    "rule": r"[_#=~*|<>-]{4,}",
     "run": r"[\u0600-\u06ff\u0900-\u097f\u0e00-\u0e7f]+",
     "plain": r"[^\W\d_]+(?:['’-][^\W\d_]+)?(?![\w@\\/'’-]|[.:]\S)",
     "url": r"(?:https?|ftp|wss?)://[^\s'\"<>)\]}`]+",
@@ -88,10 +89,10 @@ _SHAPES_OF = {
     "tag": r"</?[A-Za-z][\w:. -]{0,40}>",
     "pipe": r"&&|\|\||\$\(|>>",
     "end": rf"[.!?]+(?=[\s\"'”’)\]*]|$)|[;。！？；]+|{_LINE_END}",
-    "colon": r"[:：]",
-    "comma": r"[,，、()（）]",
-    "equals": r"={1,3}",
-    "quote": r"[\"“”«»„「」『』`]|(?<![\w])['‘]|['’](?!\w)",
+    "colon": r"[:：]+",
+    "comma": r"[,，、()（）]+",
+    "equals": r"=+",
+    "quote": r"[\"“”«»„「」『』`]+|(?<![\w])['‘]|['’](?!\w)",
     "open": r"\[{1,3}|<<",
     "close": r"\]{1,3}|>>",
 }
@@ -105,7 +106,8 @@ class Tokens:
 
     __slots__ = ("classes", "names", "spans", "text", "words")
 
-    def __init__(self, text: str, own: str) -> None:
+    def __init__(self, text: str, own: str, most: int) -> None:
+        """Of at most about `most` tokens."""
         self.text = text
         self.spans: list[tuple[int, int]] = []
         self.words: list[str] = []
@@ -115,7 +117,11 @@ class Tokens:
         vocabulary, starts, longest = _vocabulary()
         tail: list[str] = []
         for match in _TOKEN.finditer(text):
+            if len(letters) >= most:
+                break
             kind = match.lastgroup or ""
+            if kind == "rule":
+                continue
             span = match.span()
             written = match.group()
             # `plain` is the quick way for most words; a capital inside makes an identifier of it.
