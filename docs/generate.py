@@ -77,7 +77,6 @@ CONTEXTS = {
     "pager": "in a text",
     "dialog": "in a dialogue",
     "gateway": "the gateway's screen",
-    "gateway": "the gateway's screen",
 }
 
 
@@ -246,15 +245,22 @@ def clients() -> str:
         " in each file the servers are. `mcpwatch clients --all` prints the paths of your machine. `PROJECT` is the"
         " folder you are in and its repository's; those files are changed with `--project` only.\n",
         "A file of any other client goes by its path: `--file PATH`.\n",
+        "The pictures show what `mcpwatch wrap` makes of a file of each, on Linux; they are drawn from the files that"
+        " the tests use.\n",
     ]
     for client in CLIENTS:
         lines += [f"## {client.name}\n", f"`--client {client.id}` · [its documentation]({client.source})\n"]
         lines += ["| file | systems | servers under |", "|---|---|---|"]
         for place in client.places:
-            ways = " or ".join(f"`{'.'.join(way)}`" for way in place.keys)
+            ways = " or ".join(f"`{'.'.join(way)}`" if way else "no key" for way in place.keys)
             systems = "all" if len(place.systems) == 3 else ", ".join(place.systems)
             lines.append(_row((_path(place.path), systems, f"{ways} ({place.format})")))
         lines.append("")
+        if not client.http:
+            lines.append("Its servers are commands; one with an address is left alone.\n")
+        lines.append(
+            f"![mcpwatch clients and mcpwatch wrap --dry-run with {client.name}](pictures/{client.id}.svg)\n"
+        )
         if client.unverified:
             lines.append(f"Not found in its documentation, taken from other tools or reports: {client.unverified}.\n")
     return "\n".join(lines)

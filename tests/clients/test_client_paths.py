@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from clients.machines import SYSTEMS, make
+from clients.machines import PROGRAM, SYSTEMS, make
+from mcpwatch.clients.plan import plan_wrap
+from mcpwatch.clients.survey import survey
 from mcpwatch.clients.table import BY_ID, CLIENTS
 
 _CLINE = "globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
@@ -25,6 +28,10 @@ EVERYWHERE = {
     "copilot-cli": "~/.copilot/mcp-config.json",
     "amp": "~/.config/amp/settings.json",
     "vibe": "~/.vibe/config.toml",
+    "antigravity": "~/.gemini/config/mcp_config.json",
+    "kimi": "~/.kimi-code/mcp.json",
+    "factory": "~/.factory/mcp.json",
+    "junie": "~/.junie/mcp/mcp.json",
 }
 USER = {
     "linux": EVERYWHERE
@@ -34,6 +41,7 @@ USER = {
         "vscode-insiders": "~/.config/Code - Insiders/User/mcp.json",
         "zed": "~/.config/zed/settings.json",
         "roo": f"~/.config/Code/User/{_ROO}",
+        "trae": "~/.config/Trae/User/mcp.json",
         "goose": "~/.config/goose/config.yaml",
     },
     "macos": EVERYWHERE
@@ -43,6 +51,7 @@ USER = {
         "vscode-insiders": "~/Library/Application Support/Code - Insiders/User/mcp.json",
         "zed": "~/.config/zed/settings.json",
         "roo": f"~/Library/Application Support/Code/User/{_ROO}",
+        "trae": "~/Library/Application Support/Trae/User/mcp.json",
         "goose": "~/.config/goose/config.yaml",
     },
     "windows": EVERYWHERE
@@ -52,6 +61,7 @@ USER = {
         "vscode-insiders": "~/AppData/Roaming/Code - Insiders/User/mcp.json",
         "zed": "~/AppData/Roaming/Zed/settings.json",
         "roo": f"~/AppData/Roaming/Code/User/{_ROO}",
+        "trae": "~/AppData/Roaming/Trae/User/mcp.json",
         "goose": "~/AppData/Roaming/Block/goose/config/config.yaml",
     },
 }
@@ -67,6 +77,11 @@ PROJECT = {
     "kiro": ".kiro/settings/mcp.json",
     "amp": ".amp/settings.json",
     "vibe": ".vibe/config.toml",
+    "antigravity": ".agents/mcp_config.json",
+    "kimi": ".kimi-code/mcp.json",
+    "factory": ".factory/mcp.json",
+    "junie": ".junie/mcp/mcp.json",
+    "trae": ".trae/mcp.json",
 }
 
 
@@ -132,4 +147,28 @@ def test_profiles_and_editors_are_found(tmp_path):
 def test_every_client_names_its_documentation():
     for client in CLIENTS:
         assert client.source.startswith("https://"), client.id
-    assert len({client.id for client in CLIENTS}) == len(CLIENTS) == 19
+    assert len({client.id for client in CLIENTS}) == len(CLIENTS) == 24
+
+
+def test_servers_of_claude_codes_plugins(tmp_path):
+    machine = make(tmp_path)
+    plugin = machine.home / ".claude/plugins/cache/official/db/1.0.0"
+    (plugin / ".claude-plugin").mkdir(parents=True)
+    command = "${CLAUDE_PLUGIN_ROOT}/servers/db"
+    (plugin / ".mcp.json").write_text(json.dumps({"db": {"command": command, "args": ["-v"]}}))
+    (plugin / ".claude-plugin/plugin.json").write_text(
+        json.dumps({"name": "db", "mcpServers": {"inline": {"command": command}}})
+    )
+    other = machine.home / ".claude/plugins/cache/official/other/2.0.0/.mcp.json"
+    other.parent.mkdir(parents=True)
+    other.write_text(json.dumps({"mcpServers": {"db": {"command": "npx"}}}))
+    files = {file.path: file for file in survey(machine, PROGRAM)}
+    assert {path: [server.name for server in file.servers] for path, file in files.items()} == {
+        plugin / ".mcp.json": ["db"],
+        plugin / ".claude-plugin/plugin.json": ["inline"],
+        other: ["db"],
+    }
+    changes = plan_wrap(list(files.values()), PROGRAM)
+    assert {step.guard for change in changes for step in change.steps} == {"db", "db-2", "inline"}
+    words = json.loads(changes[0].after)["db"]["args"]
+    assert words == ["run", "--name", "db", "--", command, "-v"]

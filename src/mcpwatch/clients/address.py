@@ -17,8 +17,16 @@ _PLACEHOLDER = re.compile(r"\$\{|\$[A-Za-z_]|\{\{|\{env:|\{file:|%[A-Za-z_]\w*%|
 _KEY_LIKE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w%.~=+-]{20,}", re.ASCII)
 _SECRET_NAME = re.compile(r"key|token|secret|passw|auth|sig|credential|session|cookie|^code$|^pat$|jwt", re.I)
 _HEADERS = ("headers", "http_headers", "env_http_headers", "requestInit", "requestOptions", "request_options")
-# Codex, Continue, Vibe, Claude Code: credentials that are sent as a header though they are not written as one.
-_CREDENTIALS = ("bearer_token_env_var", "bearer_token", "apiKey", "api_key", "api_key_env", "headersHelper")
+# Codex, Kimi Code, Continue, Vibe, Claude Code: sent as a header, though not written as one.
+_CREDENTIALS = (
+    "bearer_token_env_var",
+    "bearer_token",
+    "bearerTokenEnvVar",
+    "apiKey",
+    "api_key",
+    "api_key_env",
+    "headersHelper",
+)
 _OAUTH = ("oauth", "auth", "authProviderType", "oauth_resource", "oauthScopes", "oauth_scopes", "scopes")
 _OFF = ("", "false", "none", "off")
 

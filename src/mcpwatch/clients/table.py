@@ -66,6 +66,12 @@ def _app_data(path: str, keys: tuple[tuple[str, ...], ...]) -> tuple[Place, ...]
     )
 
 
+def _claude_plugins(path: str, keys: tuple[tuple[str, ...], ...]) -> tuple[Place, ...]:
+    """In every installed plugin: marketplace, plugin, version. An update is a new folder, and not wrapped yet."""
+    below = f"plugins/cache/*/*/*/{path}"
+    return (Place(f"$CLAUDE_CONFIG_DIR/{below} | ~/.claude/{below}", keys),)
+
+
 CLIENTS: tuple[Client, ...] = (
     Client(
         "claude-code",
@@ -76,10 +82,12 @@ CLIENTS: tuple[Client, ...] = (
                 "$CLAUDE_CONFIG_DIR/.claude.json | ~/.claude.json",
                 (("mcpServers",), ("projects", "*", "mcpServers")),  # user scope, local scope
             ),
+            *_claude_plugins(".mcp.json", (("mcpServers",), ())),
+            *_claude_plugins(".claude-plugin/plugin.json", MCP_SERVERS),
             Place("{project}/.mcp.json", MCP_SERVERS, scope="project"),
         ),
         placeholders=True,
-        unverified="$CLAUDE_CONFIG_DIR moving .claude.json",
+        unverified="$CLAUDE_CONFIG_DIR moving .claude.json; the folder of installed plugins",
     ),
     Client(
         "claude-desktop",
@@ -282,6 +290,60 @@ CLIENTS: tuple[Client, ...] = (
             Place("{project}/.vibe/config.toml", (("mcp_servers",),), format="toml", scope="project"),
         ),
         unverified="$VIBE_HOME",
+    ),
+    Client(
+        "antigravity",
+        "Antigravity",
+        "https://antigravity.google/docs/mcp",
+        (
+            Place("~/.gemini/config/mcp_config.json", MCP_SERVERS),
+            Place("~/.gemini/antigravity/mcp_config.json", MCP_SERVERS),
+            Place("{project}/.agents/mcp_config.json", MCP_SERVERS, scope="project"),
+        ),
+        unverified="all of it: its page could not be read; other products' instructions name ~/.gemini/config,"
+        " and for earlier builds ~/.gemini/antigravity",
+    ),
+    Client(
+        "kimi",
+        "Kimi Code",
+        "https://moonshotai.github.io/kimi-code/en/customization/mcp",
+        (
+            Place("$KIMI_CODE_HOME/mcp.json | ~/.kimi-code/mcp.json", MCP_SERVERS),
+            Place("~/.kimi/mcp.json", MCP_SERVERS),
+            Place("{project}/.kimi-code/mcp.json", MCP_SERVERS, scope="project"),
+        ),
+        unverified="~/.kimi/mcp.json, of the earlier Kimi CLI",
+    ),
+    Client(
+        "factory",
+        "Factory Droid",
+        "https://docs.factory.ai/cli/configuration/mcp",
+        (
+            Place("~/.factory/mcp.json", MCP_SERVERS),
+            Place("{project}/.factory/mcp.json", MCP_SERVERS, scope="project"),
+        ),
+        unverified="the two paths: other products' instructions agree on them",
+    ),
+    Client(
+        "junie",
+        "Junie",
+        "https://www.jetbrains.com/help/junie/model-context-protocol-mcp.html",
+        (
+            Place("~/.junie/mcp/mcp.json", MCP_SERVERS),
+            Place("{project}/.junie/mcp/mcp.json", MCP_SERVERS, scope="project"),
+        ),
+        unverified="the two paths, and that a server may have an address: other products' instructions agree on them",
+    ),
+    Client(
+        "trae",
+        "Trae",
+        "https://docs.trae.ai/ide/model-context-protocol",
+        (
+            *_app_data("Trae/User/mcp.json", MCP_SERVERS),
+            *_app_data("Trae CN/User/mcp.json", MCP_SERVERS),
+            Place("{project}/.trae/mcp.json", MCP_SERVERS, scope="project"),
+        ),
+        unverified="all of it: its page could not be read, other tools agree on the paths and the key",
     ),
 )
 
