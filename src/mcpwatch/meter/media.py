@@ -23,6 +23,8 @@ _WINDOW = 1024
 # JSON that reaches the model as text, or does not reach it: no content block begins below these.
 _NOT_CONTENT = frozenset({"arguments", "structuredContent", "_meta"})
 
+_KEY = 64  # bytes before a payload in which its key is looked for
+_PAYLOAD_KEY = re.compile(rb'"(?:data|blob)"[ \t\r\n]*:[ \t\r\n]*\Z')
 _MEMBER_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
 _ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+")
 
@@ -35,9 +37,10 @@ def split(raw: bytes) -> tuple[bytes, int]:
     An item is an object `{"type": "image"|"audio", "data": …}` or `{"uri": …, "blob": …}` where MCP may have a
     content block or resource contents. What is not JSON has none.
     """
-    if len(raw) > _LARGE and not _may_hold_base64(raw):
-        return raw, 0
-    if raw.rfind(b"mimeType") < 0 and raw.rfind(b'"blob"') < 0:  # searching backwards is four times quicker
+    if len(raw) > _LARGE:
+        if not _may_hold_base64(raw):
+            return raw, 0
+    elif raw.rfind(b"mimeType") < 0 and raw.rfind(b'"blob"') < 0:  # searching backwards is four times quicker
         return raw, 0
     strings = _strings(raw)
     items = _items(raw, strings) if strings else []
@@ -54,14 +57,24 @@ def _decode_escapes(found: re.Match[bytes]) -> bytes:
 
 
 def _may_hold_base64(raw: bytes) -> bool:
-    """Whether some window is ASCII without quote or space: a tenth of the cost of looking for the members' names."""
+    """Whether a string of more than two windows is the value of a `data` or `blob` member.
+
+    From window to window while each holds a quote, and over a long string in one leap: 0.2 ms a MiB, 0.6 at worst, where
+    looking for the members' names takes twice that, in a text that is one string too.
+    """
     find = raw.find
-    return any(
-        find(b'"', start, start + _WINDOW) < 0
-        and find(b" ", start, start + _WINDOW) < 0
-        and raw[start : start + _WINDOW].isascii()
-        for start in range(0, len(raw) - _WINDOW, _WINDOW)
-    )
+    at, last = 0, len(raw) - _WINDOW
+    while at < last:
+        if find(b'"', at, at + _WINDOW) >= 0:
+            at += _WINDOW
+            continue
+        begin = raw.rfind(b'"', max(0, at - _WINDOW), at)
+        if begin >= 0 and _PAYLOAD_KEY.search(raw, max(0, begin - _KEY), begin):
+            return True
+        at = find(b'"', at) + 1
+        if not at:
+            return False
+    return False
 
 
 def _strings(raw: bytes) -> list[_Span]:
