@@ -189,6 +189,32 @@ def test_a_call_is_seen_as_pending_and_then_as_what_it_became(path: Path, ledger
     assert (row.server, row.tool, row.arguments, row.arguments_bytes) == ("github", "search", '{"q":"cats"}', 12)
 
 
+def test_a8_what_piles_up_while_the_file_is_busy_is_counted_exactly_and_recorded_without_bodies(
+    path: Path, ledger: Ledger
+) -> None:
+    with Relay(path) as relay:
+        relay.pass_through()
+        written(ledger, 1)
+        with ledger.transaction():  # the recorder waits for its turn
+            made = [relay.pass_through(tool=("a", "b")[n % 2], result=b'{"n":%d}' % n) for n in range(4000)]
+            failed = relay.ask("a")[0]
+            relay.answer(failed, outcome="error")
+        rows = [row for row in written(ledger, 4002) if row.tool in "ab"]
+    assert len(rows) == len(made) + 1
+    assert {row.outcome for row in rows} == {"ok", "error"}, "none is left as it began"
+    quoted = [row for row in rows if "unquoted" not in row.flags]
+    assert len(quoted) < len(rows) / 2
+    assert all(row.result and not row.arguments.endswith("…") for row in quoted)
+    assert all(row.protected and row.cost and row.tokens_in and row.tokens_out for row in rows)
+    assert sum("would-lock:calls/60s" in row.flags for row in rows) == len(rows) - 29, "the 31st and what came after"
+    assert used(ledger, Dimension.CALLS) == 4002
+    every = every_call(ledger)
+    assert used(ledger, Dimension.TOKENS) == sum(row.tokens_in + row.tokens_out for row in every)
+    assert used(ledger, Dimension.COST) == sum(row.cost for row in every)
+    tools = {row.name: row for row in ledger.tools()}
+    assert [(tools[x].calls, tools[x].errors) for x in "ab"] == [(2001, 1), (2000, 0)]
+
+
 def test_a_flood_from_two_threads_is_recorded_once_each(path: Path, ledger: Ledger) -> None:
     """20 000 calls: every one once, the figures of the tool and the windows the same number."""
     many = 10_000

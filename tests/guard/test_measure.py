@@ -28,10 +28,8 @@ class Bytes(Tokenizer):
 
 
 def call(**fields: Any) -> Call:
-    return Call(
-        method="tools/call", tool="t", arguments=ARGUMENTS, arguments_bytes=len(ARGUMENTS), result=RESULT,
-        result_bytes=len(RESULT), outcome="ok", duration_ns=1, **fields,
-    )  # fmt: skip
+    given = {"tool": "t", "arguments": ARGUMENTS, "result": RESULT, "outcome": "ok", "duration_ns": 1} | fields
+    return Call("tools/call", arguments_bytes=len(given["arguments"]), result_bytes=len(given["result"]), **given)
 
 
 @pytest.fixture
@@ -80,3 +78,26 @@ def test_without_a_vocabulary_nothing_is_downloaded(monkeypatch: pytest.MonkeyPa
     measure.refine(asked)
     assert asked.tokens_method == "heuristic"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flood_is_measured_as_each_call_by_itself_would_be() -> None:
+    prices = PriceBook(rules=[PriceRule("s/t", per_call=0.01, per_1k_in=1.0, per_1k_out=2.0)])
+    alone, together = Measure("s"), Measure("s")
+    for measure in (alone, together):
+        measure.prices = prices
+        measure.measure(call())  # the rate of the tool
+
+    def some() -> list[Call]:
+        pending, unknown, empty = call(result=b""), call(tool="new"), call(arguments=b"")
+        return [call(), call(flags="retry"), pending, unknown, empty]
+
+    one_by_one, at_once = some(), some()
+    for each in one_by_one:
+        alone.measure(each, rated=True)
+    together.measure_flood(at_once)
+    assert [(x.tokens_in, x.tokens_out, x.tokens_method, x.cost, x.priced) for x in at_once] == [
+        (x.tokens_in, x.tokens_out, x.tokens_method, x.cost, x.priced) for x in one_by_one
+    ]
+    again = [x.cost for x in at_once]
+    together.measure_flood(at_once)
+    assert [x.cost for x in at_once] == again
