@@ -34,6 +34,7 @@ class Terminal:
     def __init__(self, program: str, *, columns: int = 80, rows: int = 24, **env: str) -> None:
         self.columns, self.rows = columns, rows
         self.raw = b""
+        self._shown: tuple[int, list[str]] = (-1, [])  # of how many bytes, and their picture
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT}
@@ -59,12 +60,19 @@ class Terminal:
                 return
             self.raw += more
 
-    def wait_for(self, condition: Callable[[], object], *, seconds: float = 20.0) -> None:
+    def wait_for(self, condition: Callable[[], object], *, seconds: float = 80.0) -> None:
+        """As long as a machine that does much else may take; what never comes is the test's own time-out."""
         until = time.monotonic() + seconds
         while not condition():
-            if time.monotonic() > until:
+            if time.monotonic() > until or (self.process.poll() is not None and not self._more()):
                 raise AssertionError("it did not show in time:\n" + "\n".join(self.screen()))
             self.read(0.05)
+
+    def _more(self) -> bool:
+        """Whether a program that has ended left something to read."""
+        before = len(self.raw)
+        self.read(0.05)
+        return len(self.raw) != before
 
     def shows(self, text: str) -> None:
         self.wait_for(lambda: any(text in line for line in self.screen()))
@@ -92,6 +100,11 @@ class Terminal:
 
     def screen(self) -> list[str]:
         """The rows a terminal would show; it knows as much as this program uses."""
+        if len(self.raw) != self._shown[0]:
+            self._shown = (len(self.raw), self._grid())
+        return self._shown[1]
+
+    def _grid(self) -> list[str]:
         grid = [[" "] * self.columns for _ in range(self.rows)]
         x = y = 0
         for kind, token in self.tokens():

@@ -114,6 +114,46 @@ async def test_a20_the_screen_lives_while_a_password_is_checked() -> None:
     assert source.asked == [("unlock", False)], "one attempt, however often enter was pressed"
 
 
+async def test_a20_enter_while_a_password_is_checked_is_not_lost() -> None:
+    """A person who notices the mistake types on at once: the second try follows when the first has failed."""
+    source = locked_source()
+    source.hold = asyncio.Event()
+    async with running(source) as (app, pilot):
+        await press(pilot, "U")
+        typed(app, "wrong")
+        await press(pilot, "enter")
+        await until(pilot, lambda: "checking…" in text_of(app))
+        typed(app, "correct horse")
+        await press(pilot, "enter")
+        assert app.focused.value == "" and source.failures == 0
+        typed(app, "a third")
+        await press(pilot, "enter")  # one waits already: this text stays
+        assert app.focused.value == "a third"
+        source.hold.set()
+        await until(pilot, lambda: not app.model.policy.lock.locked)
+        await until(pilot, lambda: screen_name(app) == "MainScreen")
+    assert source.asked == [("unlock", False), ("unlock", False)] and source.failures == 1
+
+
+async def test_a20_what_waits_for_a_check_is_not_tried_once_that_was_right_or_has_to_wait() -> None:
+    for failures, first, tries in ((0, "correct horse", 1), (4, "wrong", 1)):
+        source = locked_source()
+        source.hold = asyncio.Event()
+        source.failures = failures
+        async with running(source) as (app, pilot):
+            await press(pilot, "U")
+            typed(app, first)
+            await press(pilot, "enter")
+            await until(pilot, lambda: "checking…" in text_of(app))
+            typed(app, "correct horse")
+            await press(pilot, "enter")
+            source.hold.set()
+            await until(pilot, lambda: "checking…" not in text_of(app))
+            await settle(pilot)
+            assert source.now_policy.lock.locked == (first == "wrong")
+        assert len(source.asked) == tries
+
+
 async def test_a17_without_a_password_a_person_types_the_word() -> None:
     source = locked_source()
     source.password = None

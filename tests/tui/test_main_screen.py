@@ -535,3 +535,24 @@ async def test_a_notice_stays_in_sight_and_is_cleaned() -> None:
         assert "demo password: swordfish␛[2J" in text_of(app)
     async with running(busy_source(), size=(80, 24)) as (app, _):
         assert not app.main.notice.display
+
+
+async def test_the_detail_of_a_refused_call_says_that_it_cost_nothing() -> None:
+    source = busy_source()
+    source.call_rows = [call_row(1, outcome="refused", code="panic"), call_row(2)]
+    async with running(source) as (app, pilot):
+        for keys, said in ((("3", "G", "enter"), "– (not charged)"), (("escape", "g", "enter"), "$0.0036")):
+            await press(pilot, *keys)
+            await until(pilot, lambda: screen_name(app) == "DetailScreen")
+            await until(pilot, lambda said=said: said in text_of(app))
+            assert (
+                next(line for line in text_of(app).split("\n") if " cost " in line).split("cost")[1].strip(" │")
+                == said
+            )
+
+
+async def test_the_history_gives_way_to_what_a_meter_says() -> None:
+    for width in (60, 80, 100, 110, 120, 140):
+        async with running(busy_source(), size=(width, 30)) as (app, _):
+            lines = app.main.meters.text().split("\n")
+            assert "over 80%" in lines[1] and not any("…" in line for line in lines), width

@@ -37,6 +37,23 @@ def test_newest_call_first_and_an_answer_replaces_its_question() -> None:
     assert model.rev == 9
 
 
+def test_a_stream_of_notifications_is_open_and_not_pending() -> None:
+    model = Model()
+    model.take_calls([call_row(1, outcome="pending", duration_ns=None, method="subscriptions/listen", tool="")])
+    assert [(line.status, line.what) for line in model.calls()] == [("open", "subscriptions/listen")]
+    assert filter_calls(model.calls(), filters.parse("state:pending"), "") == model.calls()
+    model.take_calls([call_row(1, rev=2, outcome="cancelled", method="subscriptions/listen", tool="")])
+    assert [line.status for line in model.calls()] == ["CANCELLED"]
+
+
+def test_what_never_took_place_has_no_cost() -> None:
+    model = Model()
+    model.take_calls(
+        [call_row(n, outcome=outcome) for n, outcome in enumerate(("ok", "error", "refused", "violation"))]
+    )
+    assert [line.cost for line in reversed(model.calls())] == [3600, 3600, 0, 0]
+
+
 def test_history_is_bounded() -> None:
     model = Model()
     model.take_calls(call_row(n) for n in range(MAX_CALLS + 500))

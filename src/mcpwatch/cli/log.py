@@ -17,7 +17,7 @@ from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import CallRow, Dimension, Outcome, to_builtins
 from mcpwatch.tui import fmt
-from mcpwatch.tui.preview import detail_of
+from mcpwatch.tui.preview import charged, detail_of
 
 POLL_S = 0.2
 _PAGE = 500
@@ -126,7 +126,7 @@ def _print_row(row: CallRow, width: int | None) -> None:
             safe(_name(row), limit=80, lines="show"),
             fmt.duration(row.duration_ns),
             f"{row.tokens_in + row.tokens_out} tokens",
-            format_value(Dimension.COST, row.cost),
+            fmt.NONE if (cost := charged(row)) is None else format_value(Dimension.COST, cost),
             safe(detail_of(row), limit=200),
         )
     )

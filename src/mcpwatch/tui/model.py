@@ -11,11 +11,12 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
 from mcpwatch.guard.review import TOOL, held
+from mcpwatch.protocol.methods import LISTEN
 from mcpwatch.store.levels import UNSCANNED, Level, level_of
 from mcpwatch.store.records import AuditRow, CallRow, Outcome, Policy, Session, ToolRow, Usage
 from mcpwatch.store.scans import ScannerStatus, ScanProgress
 from mcpwatch.tui.client_rows import EntryLine, past_servers
-from mcpwatch.tui.preview import detail_of
+from mcpwatch.tui.preview import charged, detail_of
 from mcpwatch.tui.rows import CallLine, ServerLine, ToolKey, ToolLine, sort_tools
 from mcpwatch.tui.safe_text import is_plain, safe_text
 
@@ -178,6 +179,8 @@ class Model:
 
     def _call_line(self, row: CallRow) -> CallLine:
         arrow, status, style = _STATUS.get(row.outcome, ("·", row.outcome, "fg"))
+        if row.outcome == Outcome.PENDING and row.method == LISTEN:
+            status = "open"  # it is answered when it ends
         if row.from_server and row.outcome in (Outcome.PENDING, Outcome.OK):
             arrow = "▲"
         key = (row.server, "tool", row.tool)
@@ -195,7 +198,7 @@ class Model:
             arrow=arrow,
             duration_ns=row.duration_ns,
             tokens=row.tokens_in + row.tokens_out,
-            cost=row.cost,
+            cost=charged(row) or 0,
             outcome=self.name(row.outcome),
             status=self.name(status),
             style=style,

@@ -56,6 +56,11 @@ _REFUSED = {
 }
 
 
+def charged(row: CallRow) -> int | None:
+    """Micro-dollars a call cost; None for one that never took place."""
+    return None if row.outcome in (Outcome.REFUSED, Outcome.VIOLATION) else row.cost
+
+
 def why_refused(row: CallRow) -> str:
     """Why a call was refused, in a few words; "" for any other."""
     return _REFUSED.get(row.code, "refused") if row.outcome == Outcome.REFUSED else ""

@@ -14,7 +14,7 @@ from mcpwatch.store.records import CallRow, Outcome
 from mcpwatch.tui import fmt, keys
 from mcpwatch.tui.cells import Line, wrap
 from mcpwatch.tui.definition import heading
-from mcpwatch.tui.preview import parse, why_refused
+from mcpwatch.tui.preview import charged, parse, why_refused
 from mcpwatch.tui.rows import CallLine
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.tool_text import field
@@ -94,7 +94,7 @@ class DetailScreen(ModalScreen[None]):
             field("sizes", f"{fmt.size(row.arguments_bytes)} sent, {fmt.size(row.result_bytes)} received"),
             field("tokens", f"{fmt.exact(row.tokens_in)} in, {fmt.exact(row.tokens_out)} out"
                             + (f", by {self._safe(row.tokens_method)}" if row.tokens_method else "")),
-            field("cost", fmt.money(row.cost)),
+            field("cost", f"{fmt.NONE} (not charged)" if (cost := charged(row)) is None else fmt.money(cost)),
             field("protection", protected),
         ]  # fmt: skip
         if why := why_refused(row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
@@ -65,7 +66,8 @@ class Attempt(Dialog):
     def __init__(self) -> None:
         super().__init__()
         self.hint = Words(id="hint", height=2)
-        self._busy = False
+        self._busy = self._next = self._allowed = False
+        self._idle = asyncio.Event()
         self._message = ""
         self._failures = 0
         self._until = 0.0  # time.monotonic()
@@ -105,16 +107,25 @@ class Attempt(Dialog):
         self.hint.set(first, second)
 
     async def attempt(self, work: Callable[[], Awaitable[None]], *fields: Field) -> bool:
-        """Runs `work` once; fields are cleared first, whatever comes of it. Returns whether it was allowed."""
-        if self._busy or self.wait_s > 0:
+        """Runs `work` once; fields are cleared first, whatever comes of it. Returns whether it was allowed. One that
+        comes while another is checked is tried when that one fails."""
+        if self._next or (self._busy and not fields) or (not self._busy and self.wait_s > 0):
             self._show_hint()
             return False
-        self._busy, self._message = True, ""
         for field in fields:
             field.clear()
+        if self._busy:
+            self._next = True
+            await self._idle.wait()
+            self._next = False
+            if self._allowed or self.wait_s > 0:
+                return False
+        self._busy, self._message = True, ""
+        self._idle.clear()
         self._show_hint()
         try:
             await work()
+            self._allowed = True
         except Denied as denied:
             # The wait is shown as it runs, so the sentence need not hold a number that stands still.
             said = {"wrong-password": "wrong password", "throttled": "too many wrong passwords"}
@@ -127,6 +138,7 @@ class Attempt(Dialog):
             return False
         finally:
             self._busy = False
+            self._idle.set()
             if self.is_attached:
                 self._show_hint()
                 if fields:

@@ -73,7 +73,7 @@ class CallLog(LineList[CallLine]):
             cut = min(len(row.server) + 1, len(shown))
             line += [(shown[:cut], "dim"), (shown[cut:] + " ", "fg")]
         took = row.duration_ns
-        if took is None and row.outcome == "pending":
+        if took is None and row.outcome == "pending" and row.status != "open":
             text = "…" + fmt.duration(max(0, host.now() - row.utc))
         else:
             text = fmt.duration(took)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from mcpwatch.store.records import Dimension, Usage
 from mcpwatch.tui import fmt
-from mcpwatch.tui.cells import Line, Span, bar, fit, fit_line, sparkline
+from mcpwatch.tui.cells import Line, Span, bar, fit, fit_line, sparkline, width_of
 from mcpwatch.tui.widgets.lines import Lines
 
 WARN_PERCENT = 80
 BUCKETS = 32
+_WORDS = 18  # cells for what is said behind the history
 _NAMES = {Dimension.CALLS: "CALLS", Dimension.TOKENS: "TOKENS", Dimension.COST: "COST"}
 
 
@@ -43,7 +44,6 @@ class Meters(Lines):
         style = {"!!": "danger", "!": "caution"}.get(mark, "safe")
         numbers = f"{used:>7} / {maximum}" if wide else f"{used:>6}/{maximum}"
         full, empty = bar(usage.percent, 24 if wide else 14)
-        spark = sparkline(self.host.model.history.get(limit.key, []), 32 if wide else 8)
         line: Line = [
             name,
             *fit_line([(numbers, "fg"), (fmt.window(limit.window_s), "dim")], 23 if wide else 17),
@@ -55,7 +55,8 @@ class Meters(Lines):
             (f" {mark:<3}", style),
         ]
         if width >= 70:
-            line += [(spark, "spark"), ("  ", "fg")]
+            room = max(8, min(32, width - width_of(line) - _WORDS)) if wide else 8
+            line += [(sparkline(self.host.model.history.get(limit.key, []), room), "spark"), ("  ", "fg")]
         if limit.scope != "*/*":
             line.append((self.host.model.name(limit.scope), style if mark else "dim"))
         elif words:
