@@ -174,6 +174,7 @@ def test_two_threads_pair_every_question_once():
         (b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}', None),
         (b'{"jsonrpc":"2.0","id":7,"result":{}}', None),
         (b'{"jsonrpc":"2.0","id":7,"result":{},"result":{}}', None),
+        (b'{"jsonrpc":"2.0","method":"n","result":{}}', None),
         (b'{"jsonrpc":"2.0","id":7,"Method":"tools/call","params":{"name":"a"}}', b"7"),
         (b'{"jsonrpc":"2.0","id":7,"METHOD":"ping","x":NaN}', b"7"),
         (b'{"jsonrpc":"2.0","id":7,"id":8,"method":"ping"}', b"null"),

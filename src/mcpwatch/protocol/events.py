@@ -31,7 +31,7 @@ class Question(msgspec.Struct, gc=False, eq=False):
     arguments: Raw = NONE  # params.arguments; large ones are dropped by `asked`
     digest: bytes = b""  # of large ones, for recognising a further round
     resumes: Waiting | None = None  # the operation this is a further round of
-    inputs: dict[str, Raw] | None = None  # inputResponses of such a round
+    inputs: dict[str, Raw] | None = None  # inputResponses of such a round, until they are used
     call: Any = None
 
 

@@ -306,7 +306,10 @@ def id_key(raw: Raw) -> bytes:
             return key
         if SURROGATE_MARK in key:
             raise Malformed("a lone surrogate in an id")
-        return msgspec.json.encode(_string(key))
+        try:
+            return msgspec.json.encode(_string(key))
+        except msgspec.MsgspecError:
+            raise Malformed("an id that is not JSON") from None
     if not first or first not in b"-0123456789" or b"e" in key or b"E" in key:
         raise Malformed("an id that is neither a string nor a plain number")
     return str(float(key) if b"." in key else int(key)).encode()

@@ -58,9 +58,10 @@ def wait(table: dict[bytes, Waiting], question: Question, state: Raw) -> Waiting
 
 def resume(table: dict[bytes, Waiting], question: Question, state: Raw, responses: Raw, parser: Parser) -> None:
     """Find the operation of which this question is the next round, if there is one. Raises `Malformed`."""
-    if bytes(responses) not in (b"", b"null"):
-        question.inputs = parser.members(responses, NO_KEYS)
+    inputs = parser.members(responses, NO_KEYS) if bytes(responses) not in (b"", b"null") else None
     question.resumes = table.pop(_operation(question, state), None)
+    if question.resumes is not None:
+        question.inputs = inputs
 
 
 def sampling(inputs: Raw, parser: Parser) -> dict[str, Raw]:

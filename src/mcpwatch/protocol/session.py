@@ -266,6 +266,8 @@ class Session:
             check_method(method)
             if method in (CALL, SAMPLING):
                 raise Malformed(f"a {method} without an id")
+            if len(m.result) or len(m.error):
+                raise Malformed("a notification that is also an answer")
             if method != CANCELLED or not len(m.params):
                 return Notification(method)
             raw = parser.members(m.params).get("requestId", NONE)
@@ -348,8 +350,6 @@ class Session:
         question.params = NONE
         if len(question.arguments) >= rounds.SMALL:
             question.arguments = NONE
-        if question.inputs is not None:
-            question.inputs = None
         return True
 
     def withdraw(self, question: Question) -> bool:

@@ -57,6 +57,7 @@ class Sampling:
             call.result, call.result_bytes = bytes(response), len(response)
             call.outcome = Outcome.OK if len(response) else Outcome.CANCELLED
             self._gate.ended(call)
+        question.inputs = None  # they hold on to their frame
 
     def abandon(self, calls: dict[str, Call], code: str) -> None:
         """Nobody will bring these."""
