@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -20,13 +21,14 @@ from mcpwatch.tui.gateway_calls import GatewayCalls, Seen, Wanted
 from mcpwatch.tui.gateway_worker import GatewayWorker
 from servers.processes import marked, wait_gone
 
+LOG = "/home/you/.local/state/mcpwatch/gateway.log"
 SERVERS = {"search": "https://example.com/mcp", "tickets": "https://tickets.example/mcp"}
 
 
 def found_up(pid: int = 4242, *, log: str = "", **more: object) -> Found:
     """A gateway that answers."""
     row = GatewayRow(f"word{pid}", pid, "127.0.0.1", 7373, log)
-    health = Health("0.1.0", pid, row.word, 3700.0, dict(SERVERS), 3, 2)
+    health = Health(version("mcpwatch"), pid, row.word, 3700.0, dict(SERVERS), 3, 2)
     return Found("up", row, msgspec.structs.replace(health, **more))
 
 
@@ -59,6 +61,9 @@ class FakeCalls(GatewayCalls):
         self.there, self.written = outcome, outcome.row
         self.children.add(outcome.row.pid)
         return outcome
+
+    def log(self) -> str:
+        return LOG
 
     def end(self, found: Found, *, force: bool) -> bool:
         self.asked.append("force" if force else "end")

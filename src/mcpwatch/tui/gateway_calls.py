@@ -108,6 +108,10 @@ class GatewayCalls:
         """Raises NotStarted, StateError, OSError."""
         return gateway_control.start()
 
+    def log(self) -> str:
+        """Where one that we start writes."""
+        return str(state_dir() / gateway_control.LOG)
+
     def end(self, found: Found, *, force: bool) -> bool:
         """False: it is still there. By force only where it is a gateway beyond doubt."""
         silent = found.state == "silent"
@@ -166,11 +170,6 @@ def _service() -> gateway_service.Service | None:
         return gateway_service.service()
     except gateway_service.Unsupported:
         return None
-
-
-def own_log() -> Path:
-    """Where a gateway that a screen started writes."""
-    return state_dir() / gateway_control.LOG
 
 
 def tail(path: str, lines: int = 300) -> list[str]:

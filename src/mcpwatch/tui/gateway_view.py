@@ -51,8 +51,8 @@ class GatewayView(msgspec.Struct, frozen=True):
         return max(0.0, self.retry_at - now)
 
 
-def short(view: GatewayView, now: float) -> tuple[str, str]:
-    """For the header, ("", "") when there is nothing to say; and the style."""
+def short(view: GatewayView, now: float, *, narrow: bool = False) -> tuple[str, str]:
+    """For the header, "" when there is nothing to say; and the style."""
     match view.phase:
         case "starting" | "stopping":
             return f"gateway {view.phase}", "accent"
@@ -61,9 +61,10 @@ def short(view: GatewayView, now: float) -> tuple[str, str]:
         case "up":
             return "gateway up", "dim"
         case "silent":
-            return f"gateway silent {fmt.age(now - view.seen_at)}: H", "caution"
+            return f"gateway silent{'' if narrow else f' {fmt.age(now - view.seen_at)}'}: H", "danger"
         case "waiting":
-            return f"gateway down, again in {fmt.age(view.wait(now) + 0.999)}: H", "danger"
+            again = "" if narrow else f", again in {fmt.age(view.wait(now) + 0.999)}"
+            return f"gateway down{again}: H", "danger"
         case "stopped":
             return "gateway stopped: H", "caution"
         case "config":
@@ -114,14 +115,14 @@ def facts(view: GatewayView, now: float, width: int, *, ours_version: str, ascii
     if row.word:
         lines += fact("address", f"{safe(view.found.url)}/<server>/mcp")
     if health is not None:
-        age = fmt.age(view.uptime(now))
-        lines += fact("process", f"{health.pid} · up for {age} · mcpwatch {safe(health.version, 40)}")
+        lines += fact("process", f"{health.pid} · up for {fmt.age(view.uptime(now))}")
         requests = fmt.plural(health.streams, "request")
         lines += fact("traffic", f"{fmt.plural(health.sessions, 'session')} · {requests} under way")
         if health.version != ours_version:
-            lines += fact("", f"this screen is mcpwatch {ours_version}: restart the gateway with r", "caution")
+            said = f"it is mcpwatch {safe(health.version, 40)}, this screen {ours_version}: r restarts it"
+            lines += fact("version", said, "caution")
         if view.port and row.port != view.port:
-            lines += fact("", f"the configuration says port {view.port}, it listens on {row.port}", "caution")
+            lines += fact("port", f"the configuration says {view.port}: r restarts it there", "caution")
     elif row.word:
         lines += fact("process", str(row.pid))
     if view.why:

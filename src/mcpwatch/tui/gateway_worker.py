@@ -16,7 +16,7 @@ import msgspec
 
 from mcpwatch.relay.gateway_control import Found, NotStarted
 from mcpwatch.store.database import StateError
-from mcpwatch.tui.gateway_calls import GatewayCalls, Seen, Wanted, in_thread, own_log
+from mcpwatch.tui.gateway_calls import GatewayCalls, Seen, Wanted, in_thread
 from mcpwatch.tui.gateway_view import GatewayView
 
 LOOK_S: Final = 1.5  # between two looks at it
@@ -174,7 +174,7 @@ class GatewayWorker:
         self._set(phase="waiting", found=found, failures=failures, retry_at=retry_at, why=why, advice=advice)
 
     async def _start(self, wanted: Wanted) -> None:
-        self._set(phase="starting", found=Found("none"), log=str(own_log()))
+        self._set(phase="starting", found=Found("none"), log=self._calls.log())
         try:
             found: Found = await in_thread(self._calls.start)
         except (NotStarted, OSError) as error:

@@ -107,11 +107,12 @@ class QuitGatewayScreen(Asking):
 
     def question(self) -> str:
         view = self.gateway.view
-        sessions = fmt.plural(len(self.host.model.sessions), "session")
+        sessions = len(self.host.model.sessions)
+        guarded = f"{fmt.plural(sessions, 'session')} under guard. " if sessions else ""
         return (
             f"The gateway (process {view.found.row.pid}) serves {reached(view)}. It needs no screen: kept running, it"
             " goes on watching and limiting. Stopped, clients cannot reach these servers until it is started again.\n"
-            f"{sessions} under guard. Protection stays on, and so does a lock."
+            f"{guarded}Protection stays on, and so does a lock."
         )
 
     def choices(self) -> list[FlatButton]:

@@ -36,13 +36,16 @@ class Header(Lines):
         )
         left: Line = [(" mcpwatch ", "accent"), (" ", "fg"), state, ("   ", "fg")]
         words: Line = [short(model.scan, model.scans.values())] if model.ready else []
-        if host.gateway is not None and (said := gateway_words(host.gateway.view, host.gateway.now()))[0]:
-            words.insert(0 if said[1] == "dim" else len(words), said)
         past = self._past()
+        if host.gateway is not None:
+            said = gateway_words(host.gateway.view, host.gateway.now(), narrow=width < 100)
+            (past if said[1] == "danger" else words).insert(0, said)
+        words, past = ([word for word in line if word[0]] for line in (words, past))
         time: Line = [(fmt.clock(host.now(), host.zone) + " ", "dim")]
         # What fits, the most telling last to go.
         for shown, right in (
             (counts, [*words, *past, *time]),
+            (counts, [*words[1:], *past, *time]),
             (counts, [*past, *time]),
             (counts, past),
             ("", [*past, *time]),
