@@ -104,7 +104,7 @@ class Machine:
         self.env = {
             k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM", "COLORTERM", "COLUMNS", "LINES")
         }
-        self.env |= guard_env(folder) | {"TERM": "xterm-256color", "PYTHONUTF8": "1"}
+        self.env |= guard_env(folder) | {"TERM": "xterm-256color", "PYTHONUTF8": "1", "HOME": str(folder / "home")}
         self._terminals: list[Terminal] = []
 
     def __call__(self, *arguments: str, input: str = "", env: dict[str, str] | None = None) -> Done:

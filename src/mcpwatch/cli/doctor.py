@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mcpwatch.cli import exits
+from mcpwatch.cli import checks_setup, exits
 from mcpwatch.cli.checks import CHECKS, Finding, Level
 from mcpwatch.cli.output import print_json, print_line, safe
 
@@ -15,11 +15,12 @@ _COLOURS = {Level.GOOD: "green", Level.NOTE: "cyan", Level.WRONG: "red"}
 @click.option("--fetch-tokenizer", is_flag=True, help="First download the vocabulary that exact token counts need.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 def command(fetch_tokenizer: bool, as_json: bool) -> int:
-    """State file, disk, configuration, dependencies, tokenizer, clock and terminal: one line each, and below what is
-    wrong how to mend it. Ends with exit code 1 when something is wrong."""
+    """State file, disk, configuration, dependencies, tokenizer, clock, terminal, AI clients, gateway and key: one
+    line each, and below what is wrong how to mend it. Ends with exit code 1 when something is wrong."""
     if fetch_tokenizer:
         _fetch_tokenizer()
     findings = [finding for check in CHECKS for finding in check()]
+    findings += checks_setup.findings(findings)
     wrong = sum(finding.level is Level.WRONG for finding in findings)
     if as_json:
         print_json({"healthy": not wrong, "findings": [finding.document() for finding in findings]})

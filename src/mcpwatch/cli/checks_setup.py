@@ -1,0 +1,112 @@
+"""What `mcpwatch doctor` looks at beside its own files: the AI clients here, the gateway, the scanner's key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from mcpwatch.cli.checks import Finding, Level
+from mcpwatch.cli.wrap import at_gateway
+from mcpwatch.clients.gateway import Gateway
+from mcpwatch.clients.program import NoProgram, program
+from mcpwatch.clients.surroundings import Surroundings
+from mcpwatch.clients.survey import ConfigFile, Server, Status, survey
+from mcpwatch.store.config import ConfigError, load
+from mcpwatch.store.database import StateError
+
+_AMISS = {
+    Status.DRIFTED: (Level.WRONG, "not reached through this mcpwatch any longer"),
+    Status.REMOVED: (Level.NOTE, "wrapped once, and changed back by someone"),
+    Status.UNWATCHED: (Level.NOTE, "not wrapped"),
+    Status.HTTP: (Level.NOTE, "reached at an address, past mcpwatch"),
+}
+_NAMED = 5
+
+
+def clients() -> Iterator[Finding]:
+    """Whether mcpwatch stands before the servers of the clients here."""
+    files = _files()
+    for file in files:
+        if file.error:
+            text = f"{file.client.name}: {file.path} is not understood: {file.error}"
+            yield Finding(Level.NOTE, "clients", text, "mend the file, then look again with `mcpwatch clients`")
+    servers = [server for file in files for server in file.servers if not server.disabled]
+    counts = Counter(server.status for server in servers)
+    watched = counts[Status.WATCHED]
+    yield Finding(Level.GOOD, "clients", f"{len(servers)} servers in use in {len(files)} files, {watched} watched")
+    for status, (level, text) in _AMISS.items():
+        names = [server.name for server in servers if server.status is status]
+        if names:
+            shown = ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")
+            ours = any(not server.reason for server in servers if server.status is status)
+            mend = "mcpwatch wrap" if ours else "`mcpwatch clients` says why each is left alone"
+            yield Finding(level, "clients", f"{text}: {shown}", mend)
+
+
+def gateway() -> Iterator[Finding]:
+    """Whether the gateway runs, where clients reach it, and reaches its servers."""
+    from mcpwatch.relay import gateway_control
+
+    try:
+        found = gateway_control.find()
+    except StateError:
+        return  # said of the state file
+    wanted = at_gateway()
+    used = [server.name for file in _files(wanted) for server in file.servers if _through(server)]
+    if found.state == "none":
+        level = Level.WRONG if used else Level.GOOD
+        needed = (
+            f"not running, and reached through it: {', '.join(used[:_NAMED])}" if used else "none, and none needed"
+        )
+        yield Finding(level, "gateway", needed, "mcpwatch service install" if used else "")
+    elif found.health is None:
+        yield Finding(Level.WRONG, "gateway", gateway_control.summary(found), f"kill {found.row.pid}")
+    elif used and found.row.port != wanted.port:
+        text = f"it listens on port {found.row.port}, and clients look for it on {wanted.port}"
+        yield Finding(Level.WRONG, "gateway", text, f"start it again with --port {wanted.port}")
+    else:
+        yield Finding(Level.GOOD, "gateway", gateway_control.summary(found))
+        for name, problem in found.health.problems.items():
+            yield Finding(Level.WRONG, "gateway", f"{name}: {problem}")
+
+
+def key() -> Iterator[Finding]:
+    """Whether the LLM scanner has a key; it needs one only when it is to be used."""
+    from mcpwatch.scan.key import NAME, KeyProblem, find
+
+    try:
+        found, wanted = find(), load().scanner.llm
+    except KeyProblem as error:
+        yield Finding(Level.WRONG, "key", str(error), f"write it as {NAME}=… on one line")
+    except ConfigError:
+        return  # said of the configuration
+    else:
+        if found is not None:
+            yield Finding(Level.GOOD, "key", f"{NAME} from {found.source}")
+        elif wanted:
+            yield Finding(Level.WRONG, "key", f"the scanner is on and there is no {NAME}", f"export {NAME}=…")
+        else:
+            yield Finding(Level.GOOD, "key", f"no {NAME}, and none needed: the rules judge by themselves")
+
+
+def _files(wanted: Gateway | None = None) -> list[ConfigFile]:
+    try:
+        ours = program()
+    except NoProgram:
+        ours = ""  # then nothing is this mcpwatch
+    return survey(Surroundings.here(), ours, gateway=wanted or at_gateway())
+
+
+def _through(server: Server) -> bool:
+    """Whether a server in use is reached through the gateway."""
+    return server.status is Status.WATCHED and server.entry.form is None and not server.disabled
+
+
+def findings(before: Iterable[Finding]) -> Iterator[Finding]:
+    """All of it; `before` is what was found of our own files. A state file that is damaged is not opened again, since
+    that may change which files there are to put away."""
+    damaged = any(found.level is Level.WRONG and found.subject == "state file" for found in before)
+    yield from clients()
+    if not damaged:
+        yield from gateway()
+    yield from key()

@@ -1,0 +1,90 @@
+"""What `mcpwatch doctor` says of the clients here, of the gateway and of the key."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from mcpwatch.cli import exits
+from servers.gateways import GatewayProcess
+
+
+@pytest.fixture
+def home(machine, monkeypatch):
+    """The machine's home, where nothing is yet; commands run in it."""
+    home = machine.folder / "home"
+    (home / ".cursor").mkdir(parents=True)
+    monkeypatch.chdir(home)
+    machine.env.pop("XDG_CONFIG_HOME", None)
+    machine.env.pop("MISTRAL_API_KEY", None)
+    return home
+
+
+def put(home, **servers):
+    (home / ".cursor/mcp.json").write_text(json.dumps({"mcpServers": servers}))
+
+
+def said(machine, subject):
+    """(level, text, mend) of each finding about it."""
+    found = json.loads(machine("doctor", "--json").out)["findings"]
+    return [(row["level"], row["text"], row["mend"]) for row in found if row["subject"] == subject]
+
+
+def test_servers_that_are_not_watched(machine, home):
+    put(
+        home, git={"command": "npx"}, off={"command": "npx", "disabled": True}, web={"url": "https://example.com/mcp"}
+    )
+    (home / ".gemini").mkdir()
+    (home / ".gemini/settings.json").write_text("{")
+    found = said(machine, "clients")
+    assert ("ok", "2 servers in use in 2 files, 0 watched", "") in found
+    assert ("note", "not wrapped: git", "mcpwatch wrap") in found
+    (broken,) = [text for _, text, _ in found if text.startswith("Gemini CLI")]
+    assert "not understood: line 1, column 2" in broken
+    (past,) = [row for row in found if "past mcpwatch" in row[1]]
+    assert past[0] == "note" and "mcpwatch clients" in past[2]
+    assert machine("doctor").code == 0
+
+    machine("wrap", "--yes", "--file", str(home / ".cursor/mcp.json"))
+    assert ("ok", "2 servers in use in 2 files, 1 watched", "") in said(machine, "clients")
+    text = (home / ".cursor/mcp.json").read_text()
+    command = json.loads(text)["mcpServers"]["git"]["command"]
+    (home / ".cursor/mcp.json").write_text(text.replace(command, "/gone/mcpwatch"))
+    assert ("wrong", "not reached through this mcpwatch any longer: git", "mcpwatch wrap") in said(machine, "clients")
+    assert machine("doctor").code == exits.FAILED
+
+
+def test_the_gateway_that_servers_need(machine, home):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    machine.config.write_text(f"[gateway]\nport = {port}\n")
+    assert said(machine, "gateway") == [("ok", "none, and none needed", "")]
+    put(home, web={"url": "http://localhost:9/mcp"})
+    machine("wrap", "--yes")
+    assert said(machine, "gateway") == [
+        ("wrong", "not running, and reached through it: web", "mcpwatch service install")
+    ]
+    for arguments, level in (((), "ok"), (("--port", "0"), "wrong")):
+        gateway = GatewayProcess(machine.start("serve", *arguments), machine.env)
+        try:
+            ((found, text, _),) = said(machine, "gateway")
+        finally:
+            gateway.process.terminate()
+            gateway.process.communicate()
+        assert found == level and str(gateway.port) in text
+
+
+def test_the_key(machine, home):
+    assert said(machine, "key")[0][0] == "ok" and "none needed" in said(machine, "key")[0][1]
+    machine.config.write_text("[scanner]\nllm = true\n")
+    assert said(machine, "key")[0][0] == "wrong"
+    (home / ".env").write_text("MISTRAL_API_KEY=abcdefgh12345678\n")
+    ((level, text, _),) = said(machine, "key")
+    assert level == "ok" and text == f"MISTRAL_API_KEY from {home}/.env"
+    assert "abcdefgh12345678" not in machine("doctor").out
+    (home / ".env").write_text("MISTRAL_API_KEY='abc\n")
+    ((level, text, _),) = said(machine, "key")
+    assert level == "wrong" and "abc" not in text
