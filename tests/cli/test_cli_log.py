@@ -19,7 +19,9 @@ def record(machine, monkeypatch):
     """`record(server, *tools)` writes calls through a gate, as a guard does."""
     monkeypatch.setenv("MCPWATCH_CONFIG", str(machine.config))
 
-    def write(server: str, *tools: str, text: str = "done") -> None:
+    def write(
+        server: str, *tools: str, text: str = "done", violations: tuple[tuple[str, bytes, bool], ...] = ()
+    ) -> None:
         gate = Gate(server=server, transport="stdio", command="x", on_lock=lambda _: None, state=machine.state)
         gate.identify(client_name="tester", client_version="1", protocol="2025-11-25")
         for tool in tools:
@@ -29,6 +31,8 @@ def record(machine, monkeypatch):
             call.result = json.dumps({"content": [{"type": "text", "text": text}]}).encode()
             call.result_bytes, call.outcome = len(call.result), Outcome.OK
             gate.ended(call)
+        for note, frame, from_server in violations:
+            gate.violation(note, frame, from_server=from_server)
         gate.close(0)
 
     return write
@@ -51,6 +55,24 @@ def test_log_lists_the_newest_calls_oldest_first(machine, record):
     assert len(machine("log", "-n", "3").out.splitlines()) == 3
     assert machine("log", "-n", "0").out == ""
     machine("log", "-n", "-1").failed(exits.USAGE)
+
+
+def test_a1_what_would_have_locked_is_marked(machine, record):
+    record("notes", *(f"tool{i}" for i in range(32)))
+    lines = machine("log", "-n", "32").out.splitlines()
+    assert ["[would lock: calls/60s]" in line for line in lines] == [False] * 30 + [True] * 2
+    assert "[would lock: calls/60s] [unlisted]" in lines[-1] or "[unlisted] [would lock: calls/60s]" in lines[-1]
+
+
+def test_violations_say_who_why_and_what(machine, record):
+    frame = b'{"id":1,"result":{"x":NaN}}\x1b[2J'
+    record("web", violations=(("not JSON", frame, True), ("a repeated key", b'{"id":1,"id":2}', False)))
+    first, second = machine("log").out.splitlines()
+    assert "violation  web (from the server)" in first
+    assert 'not JSON: {"id":1,"result":{"x":NaN}}' in first
+    assert "\x1b" not in first
+    assert "web (from the client)" in second
+    assert "a repeated key" in second
 
 
 def test_log_filters(machine, record):

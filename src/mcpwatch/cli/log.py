@@ -20,6 +20,7 @@ from mcpwatch.tui import fmt
 from mcpwatch.tui.preview import charged, detail_of
 
 POLL_S = 0.2
+VIOLATION = "(violation)"  # method of a recorded message that broke the rules of the wire
 _PAGE = 500
 _COLOURS = {
     Outcome.OK: "green",
@@ -44,8 +45,9 @@ _COLOURS = {
 @click.option("--tool", help="Only calls of this tool.")
 @click.option("--lines", "-n", default=20, show_default=True, type=click.IntRange(min=0), help="How many old calls.")
 def command(follow: bool, as_json: bool, server: str | None, tool: str | None, lines: int) -> None:
-    """Oldest first, one call a line: when, how it ended, what was called, how long it took, tokens, cost, and what
-    was said. With --follow a call that takes its time is shown when it begins (pending) and again when it ends."""
+    """Oldest first, one call a line: when, how it ended, what was called, how long it took, tokens, cost, marks such
+    as [would lock: calls/60s], and what was said. A violation is a message that was not passed on: why, and how it
+    began. With --follow a call that takes its time is shown when it begins (pending) and again when it ends."""
     width = _width()
     with opened() as ledger:
         rev = _newest_rev(ledger)
@@ -127,7 +129,7 @@ def _print_row(row: CallRow, width: int | None) -> None:
             fmt.duration(row.duration_ns),
             f"{row.tokens_in + row.tokens_out} tokens",
             fmt.NONE if (cost := charged(row)) is None else format_value(Dimension.COST, cost),
-            safe(detail_of(row), limit=200),
+            safe(_marks(row), limit=200) + safe(_detail(row), limit=200),
         )
     )
     if width is not None:
@@ -135,6 +137,21 @@ def _print_row(row: CallRow, width: int | None) -> None:
     print_line(head + click.style(outcome, fg=_COLOURS.get(Outcome(row.outcome))) + tail)
 
 
+def _marks(row: CallRow) -> str:
+    """What the gate noticed about a call, each in brackets and followed by a blank."""
+    words = (flag.replace("would-lock:", "would lock: ") for flag in row.flags.split(",") if flag)
+    return "".join(f"[{word}] " for word in words if word != "unquoted")
+
+
+def _detail(row: CallRow) -> str:
+    """What it was about; of a violation also how the message began."""
+    said = detail_of(row)
+    frame = row.result or row.arguments
+    return f"{said}: {frame}" if row.outcome == Outcome.VIOLATION and row.method == VIOLATION and frame else said
+
+
 def _name(row: CallRow) -> str:
+    if row.method == VIOLATION:
+        return f"{row.server} (from the {'server' if row.from_server else 'client'})"
     called = row.tool if row.tool and row.method in ("tools/call", "sampling/createMessage") else row.method
     return f"{row.server}/{called}" if called == row.tool else f"{row.server} {called}"
