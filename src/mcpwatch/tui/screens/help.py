@@ -22,6 +22,7 @@ FAILURES = (
     ("this screen is closed or crashes", "guards go on enforcing"),
     ("the disk is full", "protected calls are refused; the rest is relayed with a warning"),
     ("a guard is killed", "its server ends with it; nothing charged is lost"),
+    ("the gateway ends", "nothing passes it; this screen starts it again"),
 )
 FLAGS = (
     ("raw!", "hidden or control characters in a name, spelled out"),
