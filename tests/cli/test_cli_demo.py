@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 
 from mcpwatch.cli import exits
@@ -30,6 +31,11 @@ def test_the_whole_story_happens(machine):
         "All of it happened.",
     ):
         assert said in done.out
+    # Every lock is seen to end, the person's as well as the limit's.
+    locks = re.findall(r"\b(?:UN)?LOCKED(?=:)", done.out)
+    assert locks.count("LOCKED") >= 2
+    assert locks[-1] == "UNLOCKED"
+    assert "one key stops everything" in done.out
     no_trace(machine, here)
 
 

@@ -92,11 +92,7 @@ async def _unlocks(stage: Stage, ledger: Ledger, watch: _Watch) -> None:
         raise StoryError("a wrong password unlocked")
     if not ledger.policy().lock.locked:
         raise StoryError("a wrong password unlocked")
-    here = len(watch.events)
-    await asyncio.to_thread(lock.unlock, ledger, PASSWORD, by=BY)
-    await watch.seen(lambda e: e.kind == "called", after=here)
-    if ledger.policy().lock.locked:
-        raise StoryError("it locked again at once")
+    await _unlock(ledger, watch)
 
 
 async def _raises(stage: Stage, ledger: Ledger, watch: _Watch) -> None:
@@ -109,14 +105,25 @@ async def _raises(stage: Stage, ledger: Ledger, watch: _Watch) -> None:
         raise StoryError("a limit was raised without the password")
     await asyncio.to_thread(lock.set_limits, ledger, more, PASSWORD, by=BY)
     if ledger.policy().lock.locked:  # the agent may have passed the old limit meanwhile
-        await asyncio.to_thread(lock.unlock, ledger, PASSWORD, by=BY)
+        await _unlock(ledger, watch)
 
 
 async def _panics(stage: Stage, ledger: Ledger, watch: _Watch) -> None:
     here = len(watch.events)
     lock.lock(ledger, by=BY)
     await watch.seen(lambda e: e.kind == "refused" and "panic key" in e.text, after=here)
+    watch.say(f"  LOCKED: {ledger.policy().lock.reason}")
+    await _unlock(ledger, watch)
+
+
+async def _unlock(ledger: Ledger, watch: _Watch) -> None:
+    """With the password; then calls pass again, and it does not lock at once."""
+    here = len(watch.events)
     await asyncio.to_thread(lock.unlock, ledger, PASSWORD, by=BY)
+    await watch.seen(lambda e: e.kind == "called", after=here)
+    if ledger.policy().lock.locked:
+        raise StoryError("it locked again at once")
+    watch.say("  UNLOCKED: calls pass again")
 
 
 async def _hides_poison(stage: Stage, ledger: Ledger, watch: _Watch) -> None:
@@ -154,7 +161,7 @@ _CHAPTERS: tuple[tuple[str, _Chapter], ...] = (
     ("an agent works, faster and faster, until a limit locks", _trips),
     ("a wrong password does not unlock; the right one does", _unlocks),
     ("raising a limit asks for the password", _raises),
-    ("one key stops everything", _panics),
+    ("one key stops everything, until the password unlocks it", _panics),
     ("a poisoned tool is neither listed nor callable", _hides_poison),
     ("a definition that changed is held until a person approves it", _shows_rug_pull),
 )
