@@ -119,6 +119,45 @@ def test_kill_9_of_the_guard_takes_the_whole_group_along(mode):
         wait_gone(pids, 5)
 
 
+CHAIN = r"""
+trap '' TERM HUP INT
+sh -c 'trap "" TERM HUP INT; "$0" -c "$1" </dev/null & echo $$ $! ; wait' "$0" "$1" &
+wait
+"""
+LEAF = """
+import os, subprocess, time
+subprocess.Popen(["sleep", "600"])
+time.sleep(600)
+"""
+
+
+def in_group(group: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, _, pgrp = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+            except OSError:
+                continue
+            if int(pgrp) == group and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def test_kill_9_of_the_guard_takes_a_chain_of_launchers_along():
+    """As `npx` starts a server: shells that wait, a program behind them that reads no stdin, and one that it started;
+    all of them deaf to SIGTERM."""
+    command = [sys.executable, "-c", GUARD, "sh", "-c", CHAIN, sys.executable, LEAF]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as guard:
+        assert guard.stdout
+        group = int(guard.stdout.readline().split()[0])
+        wait_until(lambda: len(in_group(group)) >= 4, "the whole chain")
+        pids = in_group(group)
+        guard.kill()
+        wait_gone(pids, 10)
+        assert in_group(group) == []
+
+
 def watchdogs(group: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():

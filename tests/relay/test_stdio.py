@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from mcpwatch.guard import lock
-from mcpwatch.relay.stdio import Closed, Writer, _through
+from mcpwatch.relay.exchange import Exchange
+from mcpwatch.relay.stdio import Closed, Replies, Writer, _through
 from mcpwatch.store.ledger import Ledger
+from relay.fakegate import FakeGate
 from servers import guard_command, guard_env
 from servers.processes import wait_until
 from servers.rawclient import RawClient
@@ -31,6 +33,44 @@ def guarded(script: str, tmp_path: Path, *, config: str = "") -> RawClient:
 def call(id: int, text: str = "") -> bytes:
     params = {"name": "t", "arguments": {"text": text}}
     return json.dumps({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}).encode()
+
+
+# ---------------------------------------------------------------------- batches
+def test_refusals_of_a_batch_come_as_a_batch():
+    written: list[bytes] = []
+    replies, gate = Replies(written.append), FakeGate()
+    gate.refuse = {"t"}
+    exchange = Exchange(gate, replies, written.append, replies.together)
+    ping = b'{"jsonrpc":"2.0","id":3,"method":"ping"}'
+    assert exchange.from_client(b"[" + call(1) + b"," + call(2) + b',{"id":5,"Method":"x"}]') is None
+    (frame,) = written
+    assert frame.endswith(b"]\n")
+    assert [(message["id"], "error" in message) for message in json.loads(frame)] == [
+        (1, False),
+        (2, False),
+        (5, True),
+    ]
+    written.clear()
+    assert exchange.from_client(b"[" + ping + b"," + call(4) + b"]") == b"[" + ping + b"]"
+    assert [message["id"] for message in json.loads(written[0])] == [4]
+    written.clear()
+    assert exchange.from_client(b"[" + ping.replace(b"3", b"7") + b"]") is not None
+    assert written == []
+    assert exchange.from_client(call(8)) is None
+    assert json.loads(written[0])["id"] == 8
+
+
+def test_a_lock_answers_in_the_middle_of_a_batch():
+    """From its own thread, and at once."""
+    written: list[bytes] = []
+    replies = Replies(written.append)
+    with replies.together():
+        replies(b'{"id":1}\n')
+        other = threading.Thread(target=replies, args=(b'{"id":2}\n',))
+        other.start()
+        other.join()
+        assert written == [b'{"id":2}\n']
+    assert written[1:] == [b'[{"id":1}]\n']
 
 
 # ---------------------------------------------------------------------- the server's side of the pipes
