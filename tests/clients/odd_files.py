@@ -9,14 +9,20 @@ WORDS = [
     "npx", "-y", "--", "", "a b", "ünï", "日本", "🐴", 'q"u', "it's", "C:\\dir\\x y", "${input:k}", "#no", "a: b",
     "- x", "[1]", "{x}", "a,b", "run", "--name", "&x", "*y", "%T%", "!t", "null", "true", "1.5", "\t", "~", "MARK",
 ]  # fmt: skip
+ADDRESSES = [
+    "https://example.com/mcp", "https://example.com/sse", "http://localhost:3000/mcp", "https://ünï.example/mcp?a=b#c",
+    "https://example.com/mcp?x=it's", "HTTPS://Example.COM:8443/a%20b/",
+]  # fmt: skip
 NAMES = ["git", "a/b", "Ä ö", "🐴", "x.y", "--name", "with\ttab", 'quo"te', "MARK name", "@scope/pkg", "*", "a*b[c]?"]
 
 
 class Odd:
-    """Writes files. Every file has the word MARK in places that edits may change."""
+    """Writes files. Every file has the word MARK in places that edits may change. With `web` some servers have an
+    address."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, *, web: bool = False) -> None:
         self.random = random
+        self.web = web
         self.newline = random.choice(["\n", "\r\n"])
 
     def pick(self, *choices: str) -> str:
@@ -30,6 +36,10 @@ class Odd:
 
     def names(self) -> list[str]:
         return self.random.sample(NAMES, self.random.randrange(1, 5))
+
+    def address(self) -> str:
+        """ "" for a server that is started; else one's address."""
+        return self.random.choice(ADDRESSES) if self.web and self.random.random() < 0.5 else ""
 
     def string(self, text: str) -> str:
         """A JSON string with some characters escaped that need not be."""
@@ -59,6 +69,16 @@ class Odd:
         return self.gap() + self.members(rest) + self.gap()
 
     def json_entry(self) -> str:
+        if url := self.address():
+            quoted = json.dumps(url, ensure_ascii=False)
+            written = self.pick(quoted, quoted, quoted.replace("/", "\\/"), self.string(url))
+            members = [
+                (self.pick('"url"', '"serverUrl"'), written),
+                ('"headers"', '{"Authorization": "MARK"}'),
+                ('"type"', '"sse"'),
+            ]
+            self.random.shuffle(members)
+            return self.members(members)
         command, args = self.command()
         members = [('"command"', self.string(command)), ('"env"', self.map({"E": self.string("MARK")}))]
         if args is not None:
@@ -115,6 +135,11 @@ class Odd:
         return text + f"[other]{self.newline}x = [1, 2.0, inf, nan, 1979-05-27 07:32:00Z, {{ a.b = 1 }}] # MARK"
 
     def toml_lines(self) -> list[str]:
+        if url := self.address():
+            return [
+                f"url {self.pick('=', ' = ')} {self.toml_string(url)}{self.pick('', ' # MARK')}",
+                "api_key = 'MARK'",
+            ]
         command, args = self.command()
         indent = self.pick("", "", "  ", "\t")
         pairs = [f"command {self.pick('=', ' = ')} {self.toml_string(command)}{self.pick('', ' # MARK')}"]
@@ -133,6 +158,8 @@ class Odd:
 
     def toml_pairs(self, key: str) -> str:
         """Dotted keys, or an inline table."""
+        if url := self.address():
+            return f"{key} = {{ bearer_token = 'MARK', url = {self.toml_string(url)} }}{self.newline}"
         command, args = self.command()
         pairs = [f"command = {self.string(command)}"]
         if args is not None:
@@ -163,6 +190,11 @@ class Odd:
         return text + f"rest: {{a: [1, MARK], 'b': ~}}{self.pick('', self.newline)}"
 
     def yaml_item(self, name: str, indent: str) -> str:
+        if url := self.address():
+            quoted = "'" + url.replace("'", "''") + "'"
+            written = self.pick(url, quoted, self.string(url))
+            lines = [f"name: {self.string(name)}", "apiKey: MARK", f"url: {written}{self.pick('', '  # MARK')}"]
+            return f"{indent}- {f'{self.newline}{indent}  '.join(lines)}{self.newline}"
         command, args = self.command()
         if self.random.random() < 0.2:
             inner = f"name: {self.string(name)}, command: {self.string(command)}"
@@ -184,3 +216,14 @@ class Odd:
         lines = [line for member in members for line in member]
         text = f"{indent}- {lines[0]}{self.newline}"
         return text + "".join(f"{indent}  {line}{self.newline}" for line in lines[1:])
+
+    # mcpwatch's own
+
+    def config(self) -> str:
+        """A configuration of ours."""
+        parts = [f"retention_days = 5 # MARK{self.newline}", self.blank()]
+        if self.random.random() < 0.5:
+            table = self.pick("[servers.git]", '[ servers . "git" ]')
+            parts.append(f"{table}{self.newline}url='https://mine'{self.newline}")
+        parts += [self.blank(), self.pick("", "[gateway]" + self.newline + "port = 7373")]
+        return "".join(parts)
