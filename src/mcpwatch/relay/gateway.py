@@ -231,7 +231,7 @@ class Gateway:
         try:
             if server.tokens.due:
                 await server.tokens.refresh()
-            return await handle(server, request, rest)
+            return await handle(server, request, rest, self._access.for_us(request))
         except web.HTTPException as error:
             return refusal(error.text or error.reason, error.status)
         finally:

@@ -22,8 +22,8 @@ from mcpwatch.store import config as configuration
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 TOKEN_LEAST: Final = 16
-FOR_US: Final = "for us"
-"""Key of a request: names, in lower case, of headers that were for the gateway and do not go on."""
+_NOTHING: Final = frozenset[str]()
+_BEARER: Final = frozenset({"authorization"})
 
 _AUTHORITY: Final = re.compile(r"(?:([A-Za-z0-9._-]+)|\[([0-9A-Fa-f:.]+)\])(?::(\d{1,5}))?")
 
@@ -53,6 +53,10 @@ class Access:
             return refusal("pages of this Origin may not use the gateway; see `origins` under [gateway]", 403)
         return self._without_token(request, health) if self._token is not None else None
 
+    def for_us(self, request: web.BaseRequest) -> frozenset[str]:
+        """Names, in lower case, of headers of a request that came in which were for the gateway and do not go on."""
+        return _BEARER if self._token is not None and OUR_TOKEN not in request.headers else _NOTHING
+
     def _welcome(self, origin: str) -> bool:
         scheme, separator, rest = origin.partition("://")
         here = bool(separator) and scheme in ("http", "https") and name_of(rest) in LOOPBACK
@@ -64,7 +68,6 @@ class Access:
             scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer":
                 sent = ""
-            request[FOR_US] = frozenset({"authorization"})
         said = sent.strip().encode("utf-8", "replace")
         if hmac.compare_digest(said, self._token or b"") or (health and hmac.compare_digest(said, self._word)):
             return None

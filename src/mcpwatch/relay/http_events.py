@@ -78,12 +78,7 @@ class Events:
         """The events that end in this chunk. Raises `TooLarge`."""
         if self._fresh:
             chunk = self._begin(chunk)
-        if (
-            not self._parts
-            and chunk.endswith(b"\n\n")
-            and chunk.find(b"\n\n") == len(chunk) - 2
-            and b"\r" not in chunk
-        ):
+        if not self._parts and _is_one(chunk):
             return [_read(chunk)]
         if not self._parts and chunk.startswith(b":") and chunk.endswith(b"\n") and chunk.count(b"\n") == 1:
             return [Event(chunk)]  # a sign of life, for whoever waits
@@ -126,6 +121,16 @@ class Events:
         self._edge = (self._edge + chunk)[-_EDGE:]
         if self._size > self._limit:
             raise TooLarge(f"an event of more than {self._limit:,} bytes")
+
+
+def _is_one(chunk: bytes) -> bool:
+    """Whether this is one whole event with line ends of one kind, line feeds or CRLF: what nearly all are."""
+    if chunk.endswith(b"\n\n"):
+        return chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk
+    if not chunk.endswith(b"\r\n\r\n") or chunk.find(b"\r\n\r\n") != len(chunk) - 4:
+        return False
+    pairs = chunk.count(b"\r\n")
+    return chunk.count(b"\r") == pairs == chunk.count(b"\n")
 
 
 def _name(line: bytes) -> bytes:

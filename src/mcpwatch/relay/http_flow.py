@@ -17,13 +17,13 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser
 from mcpwatch.protocol.methods import LISTS
-from mcpwatch.relay.gateway_access import FOR_US
 from mcpwatch.relay.http_events import TooLarge, message_event
 from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disagreement, to_client, to_server
 from mcpwatch.relay.http_pump import Pump
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Looked, Stream, answers
 from mcpwatch.relay.http_upstream import Unreachable, ask
+from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
 
 UNREACHABLE: Final = -32012
@@ -34,9 +34,10 @@ _BODILESS: Final = frozenset({"DELETE", "OPTIONS", "HEAD"})
 _JSON: Final = CIMultiDict({"Content-Type": "application/json"})
 
 
-async def handle(server: HttpServer, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-    """Answer a request for this server; `rest` is its path after the server's name."""
-    flow = Flow(server, request)
+async def handle(server: HttpServer, request: web.BaseRequest, rest: str, kept: frozenset[str]) -> web.StreamResponse:
+    """Answer a request for this server; `rest` is its path after the server's name, `kept` are headers that were for
+    us."""
+    flow = Flow(server, request, kept)
     if request.method == "POST":
         if rest.startswith("messages/"):
             return await flow.post_to_endpoint(rest.removeprefix("messages/"))
@@ -49,10 +50,9 @@ async def handle(server: HttpServer, request: web.BaseRequest, rest: str) -> web
 class Flow:
     """One request and its answer."""
 
-    def __init__(self, server: HttpServer, request: web.BaseRequest) -> None:
+    def __init__(self, server: HttpServer, request: web.BaseRequest, kept: frozenset[str]) -> None:
         self._server = server
         self._request = request
-        kept = request.get(FOR_US, frozenset())
         own = server.own_headers(request.headers, kept)
         self._headers = to_server(request.headers.items(), request.headers.get("Connection", ""), own, kept)
         self._word = request.headers.get(SESSION)
@@ -128,7 +128,7 @@ class Flow:
         said = [*stream.verdict, *await self._server.route(session, looked.said, stream)]
         self._server.tell(session, looked.told)
         if looked.line is not None and not said:
-            return web.Response(body=looked.line, status=status, headers=headers)
+            return whole(self._request, status, headers, looked.line)
         if looked.line is not None:
             return _json(_several([*said, looked.line]), status)
         if said:
@@ -274,10 +274,13 @@ class Flow:
     async def _read(self, upstream: aiohttp.ClientResponse) -> bytes:
         """The whole body of an answer. Raises `TooLarge` or `Unreachable`."""
         limit = self._server.limit
+        content = upstream.content
+        if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
+            return content.read_nowait(-1)  # it came with its head
         parts: list[bytes] = []
         size = 0
         try:
-            async for chunk in upstream.content.iter_any():
+            async for chunk in content.iter_any():
                 parts.append(chunk)
                 size += len(chunk)
                 if size > limit:
@@ -317,8 +320,10 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def _is_stream(upstream: aiohttp.ClientResponse) -> bool:
+    if upstream.status >= 300:
+        return False
     kind = upstream.headers.get("Content-Type", "")
-    return upstream.status < 300 and kind.partition(";")[0].strip().lower() == "text/event-stream"
+    return kind == "text/event-stream" or kind.partition(";")[0].strip().lower() == "text/event-stream"
 
 
 def _is_result(data: bytes) -> bool:

@@ -13,6 +13,7 @@ from mcpwatch.relay.http_headers import to_client
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Stream
 from mcpwatch.relay.http_upstream import left_over, same_origin
+from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
 
 
@@ -75,9 +76,12 @@ class Pump:
             if self._request.transport is not None:
                 self._request.transport.abort()  # what is not whole must not look whole
             return response
-        response = self._stream.response or await self._begin(_Together)
-        await response.write_eof(out)
-        return response
+        begun = self._stream.response
+        if begun is None:
+            out = b"".join([*map(message_event, self._stream.verdict), out])
+            return whole(self._request, self._upstream.status, to_client(self._upstream.headers), out, chunked=True)
+        await begun.write_eof(out)
+        return begun
 
     async def _write(self, out: bytes) -> web.StreamResponse:
         response = self._stream.response

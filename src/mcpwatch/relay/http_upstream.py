@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 import aiohttp
@@ -29,9 +29,18 @@ class Unreachable(Exception):
     """The server gave no answer. One sentence."""
 
 
+class _AsItIs(aiohttp.ClientRequest):
+    """A request without headers of the library's own; said here once, where it would work that out for each."""
+
+    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
+        if "Content-Type" not in self.headers:
+            super().update_auto_headers(skip_auto_headers)
+
+
 def pool() -> aiohttp.ClientSession:
     """The connections of a gateway to all its servers. To be closed."""
     return aiohttp.ClientSession(
+        request_class=_AsItIs,
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S, ttl_dns_cache=60),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
@@ -82,6 +91,8 @@ async def ask(
             )
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise Unreachable(f"{url.origin()} cannot be reached: {_said(error)}") from error
+        if response.status < 300:
+            return response
         redirected = response.status in _SAME_REQUEST or (method == "GET" and response.status in _OF_A_GET)
         location = response.headers.get("Location")
         if not redirected or location is None:
