@@ -46,17 +46,22 @@ def url_of(path: Path, name: str) -> str:
 
 
 def test_what_the_client_then_reaches_is_the_server_behind_the_gateway(machine, home):
-    with http_server("http_everything") as port, http_server("http_oauth") as signed:
+    with (
+        http_server("http_everything") as port,
+        http_server("http_everything", "--sse") as old,
+        http_server("http_oauth") as signed,
+    ):
         path = put(
             home,
             things={"url": f"http://127.0.0.1:{port}/mcp"},
+            old={"type": "sse", "url": f"http://127.0.0.1:{old}/sse"},
             own={"url": f"http://127.0.0.1:{signed}/mcp", "headers": {"Authorization": "Bearer their own"}},
         )
         before, config = path.read_bytes(), machine.config.read_bytes()
         done = machine("wrap", "--yes")
         assert done.code == 0 and "things: through the gateway, as things" in done.out, done
         assert "The gateway does not run" in done.out and "mcpwatch service install" in done.out
-        assert "put here by" in machine("wrap", "--dry-run").out or "Nothing to wrap" in machine("wrap", "-n").out
+        assert "Nothing to wrap." in machine("wrap", "--yes").out
 
         gateway = GatewayProcess(machine.start("serve"), machine.env)
         try:
@@ -68,7 +73,10 @@ def test_what_the_client_then_reaches_is_the_server_behind_the_gateway(machine, 
             signed_in = HttpClient(url_of(path, "own"))
             assert signed_in.call("plain").status == 401
             assert signed_in.call("plain", Authorization="Bearer their own").status == 200
-            assert "2 watched" in machine("clients").out
+            stream = HttpClient(url_of(path, "old")).request("GET")
+            assert next(stream.events())["event"] == "endpoint"
+            stream.leave()
+            assert "3 watched" in machine("clients").out
         finally:
             gateway.process.terminate()
             gateway.process.communicate()

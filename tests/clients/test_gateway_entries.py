@@ -410,3 +410,22 @@ def test_a_configuration_that_cannot_be_written_changes_nothing(tmp_path):
     with pytest.raises(NotWritten, match="read-only"):
         apply(change)
     assert url_of(path) == WEB and config_file().read_text() == "# mine\n" and Gateway.configured().noted == {}
+
+
+def test_a_configuration_in_a_folder_whose_name_is_no_text(tmp_path, monkeypatch):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": SIGNED})
+    before = path.read_bytes()
+    monkeypatch.setenv("MCPWATCH_CONFIG", str(tmp_path / "\udcff" / "config.toml"))
+    wrap(machine)
+    assert configuration.load().servers["web"].url == WEB
+    unwrap(machine)
+    assert path.read_bytes() == before and not config_file().exists()
+
+
+def test_an_address_that_no_file_can_hold_stays(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": "http://localhost/\ud800"}})
+    before = path.read_bytes()
+    assert "unusual way" in kept(wrap(machine))["web"]
+    assert path.read_bytes() == before

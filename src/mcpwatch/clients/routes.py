@@ -81,7 +81,7 @@ def add(servers: Mapping[str, str]) -> list[str]:
     if not good:
         raise NotWritten(f"{path} is written in a way that nothing can be added to: write [servers.NAME] tables")
     notes = _notes()
-    mine = notes.setdefault(str(path), Pieces())
+    mine = notes.setdefault(_key(), Pieces())
     mine.made = before is None or (mine.made and bool(mine.servers))
     mine.servers.update(pieces)
     earlier = _notes()
@@ -183,7 +183,12 @@ def _write(path: Path, before: bytes | None, after: bytes) -> None:
 
 
 def _mine(notes: dict[str, Pieces]) -> Pieces:
-    return notes.get(str(config_file()), Pieces())
+    return notes.get(_key(), Pieces())
+
+
+def _key() -> str:
+    """The configuration file's path, also one that is not UTF-8."""
+    return os.fsencode(config_file()).decode("utf-8", "backslashreplace")
 
 
 def _notes() -> dict[str, Pieces]:
