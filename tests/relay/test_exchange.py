@@ -497,9 +497,9 @@ def test_requests_beyond_what_may_be_open_are_refused_and_cost_nothing(bench, mo
         bench.passes(frame(id=n, method="roots/list"), server=True)
     assert bench.sends(call(5)) is None
     assert bench.answers(frame(id="s", method="sampling/createMessage", params={})) is None
-    for sent, id in ((bench.client, 5), (bench.server, "s")):
-        assert (sent[0]["id"], sent[0]["error"]["code"]) == (id, REFUSED)
-        assert "too many open requests" in sent[0]["error"]["message"]
+    assert (bench.client[0]["id"], bench.client[0]["result"]["isError"]) == (5, True)
+    assert "too many open requests" in bench.client[0]["result"]["content"][0]["text"]
+    assert (bench.server[0]["id"], bench.server[0]["error"]["code"]) == ("s", REFUSED)
     assert len(bench.gate.events("admitted")) == 5
     assert [(str(one.outcome), one.code) for one in bench.gate.done] == [("refused", "too-many-open")] * 2
     bench.passes(result(0), server=True)

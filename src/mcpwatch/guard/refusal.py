@@ -13,7 +13,7 @@ _UNLOCK = "The user unlocks with `mcpwatch unlock`, or with U on the mcpwatch sc
 class Refusal(msgspec.Struct, frozen=True):
     """Why a call does not pass.
 
-    Codes, stable: panic, calls, tokens, cost, call-cap, quarantined, unlisted, config, state.
+    Codes, stable: panic, calls, tokens, cost, call-cap, quarantined, unlisted, config, state, too-many-open.
     """
 
     code: str
@@ -68,6 +68,15 @@ def misconfigured(name: str, problem: str) -> Refusal:
         text=f"mcpwatch refused {name}: its configuration cannot be used, so it does not know what calls cost"
         f" ({problem}). {_TELL} The user mends the file and restarts the server.",
         retry="after the user mends the configuration",
+    )
+
+
+def too_many_open() -> Refusal:
+    """More requests wait for an answer than a guard keeps in mind."""
+    return Refusal(
+        code="too-many-open",
+        text="mcpwatch refused this request: too many open requests. Wait for answers to those that were sent.",
+        retry="after open requests are answered",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from mcpwatch.guard.refusal import Refusal
+from mcpwatch.guard.refusal import Refusal, too_many_open
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Identity, Question, Rejected
 from mcpwatch.protocol.message import NONE, any_value
@@ -52,11 +52,14 @@ class Endings:
 
     def _crowded(self, question: Question, call: Call) -> None:
         """More than can be kept in mind is open: this request does not go out, and costs nothing."""
+        refusal = too_many_open()
         self._gate.began(call)
-        call.outcome, call.code, call.note = Outcome.REFUSED, "too-many-open", "too many open requests"
+        call.outcome, call.code, call.note = Outcome.REFUSED, refusal.code, refusal.text
         self._gate.ended(call)
-        told = replies.error(question.id, replies.REFUSED, f"mcpwatch refused this request: {call.note}")
-        (self._tell_server if question.from_server else self._reply)(told)
+        if question.from_server:
+            self._tell_server(replies.refused_request(question.id, refusal.text, refusal.meta()))
+        else:
+            self._refuse(question, refusal)
 
     def _answered(self, answer: Answer) -> None:
         """Record the end of a question of either side."""

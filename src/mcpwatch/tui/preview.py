@@ -53,6 +53,7 @@ _REFUSED = {
     "quarantined": "its definition is quarantined",
     "unlisted": "the server never listed it",
     "state": "the state file cannot be read",
+    "too-many-open": "too many open requests",
 }
 
 
