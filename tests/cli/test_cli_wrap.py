@@ -168,11 +168,14 @@ def test_clients(machine, home):
     assert done.code == 0 and f"Cursor: {config(home)}" in done.out and "my/notes  unwatched" in done.out
     assert "1 unwatched, 1 http" in done.out
     assert "Zed: not found" not in done.out and "Zed: not found" in machine("clients", "--all").out
+    assert "  not found in its documentation: all of it" in machine("clients", "--all").out
 
     machine("wrap", "--yes")
     found = json.loads(machine("clients", "--json").out)
     assert found["program"] == MCPWATCH
     by_id = {client["id"]: client for client in found["clients"]}
+    assert by_id["zed"]["source"].startswith("https://zed.dev/") and "settings file" in by_id["zed"]["unverified"]
+    assert by_id["cursor"]["unverified"] is None
     assert by_id["zed"]["found"] is False and by_id["zed"]["looked_for"][0] == f"{home}/.config/zed/settings.json"
     (file,) = by_id["cursor"]["files"]
     assert [(server["name"], server["status"], server["guard"]) for server in file["servers"]] == [

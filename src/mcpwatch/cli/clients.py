@@ -53,6 +53,8 @@ def _document(surroundings: Surroundings, files: list[ConfigFile]) -> dict[str, 
             {
                 "id": client.id,
                 "name": client.name,
+                "source": client.source,
+                "unverified": client.unverified or None,
                 "found": any(file.client is client for file in files),
                 "looked_for": _looked_for(surroundings, client),
                 "files": [_file(file) for file in files if file.client is client],
@@ -132,6 +134,8 @@ def _print_missing(surroundings: Surroundings, files: list[ConfigFile]) -> None:
             print_line(f"{client.name}: not found")
             for path in _looked_for(surroundings, client):
                 print_line(f"  {safe(path, limit=4000)}")
+            if client.unverified:
+                print_line(f"  not found in its documentation: {client.unverified}")
 
 
 def _print_summary(servers: Sequence[Server]) -> None:
