@@ -143,8 +143,9 @@ def _scores(dossier: Dossier, look: Look) -> list[Line]:
         rest = f"  {safe_text(said, limit=600, ascii=look.ascii)}" if said else ""
         spent = f", {fmt.plural(verdict.tokens, 'token')}" if verdict.tokens else ""
         when = fmt.moment(verdict.utc, look.zone, look.now) if verdict.utc else ""
-        parts = wrap(f"{mark.level.mark} {mark.word} {score}{rest}", max(20, look.width - 14))
-        lines.append([(name, "dim"), (parts[0], mark.style)])
+        judged = f"{mark.level.mark} {mark.word} {score}"
+        parts = wrap(f"{judged}{rest}", max(20, look.width - 14))
+        lines.append([(name, "dim"), (judged, mark.style), (parts[0][len(judged) :], "fg")])
         lines += [[(" " * 14, "fg"), (part, "fg")] for part in parts[1:]]
         lines.append([(" " * 14, "fg"), (f"{version}{spent} · {when}", "dim")])
     return lines

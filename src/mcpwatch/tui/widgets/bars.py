@@ -39,7 +39,7 @@ class Header(Lines):
         past = self._past()
         if host.gateway is not None:
             said = gateway_words(host.gateway.view, host.gateway.now(), narrow=width < 100)
-            (past if said[1] == "danger" else words).insert(0, said)
+            (past if said[1] == "danger" else words).insert(1 if said[1] == "caution" else 0, said)
         words, past = ([word for word in line if word[0]] for line in (words, past))
         time: Line = [(fmt.clock(host.now(), host.zone) + " ", "dim")]
         # What fits, the most telling last to go.
@@ -110,7 +110,7 @@ class ReviewBar(Lines):
         waiting = self.host.model.to_review()
         if not waiting:
             return []
-        keys: Line = [("n", "key"), (" goes there ", "dim")] if width >= 100 else [("n", "key"), (" ", "fg")]
+        keys: Line = [("n", "key"), (" goes there " if width >= 100 else " next ", "dim")]
         line: Line = [(f" ⚑ {len(waiting)} to review ", "chip-caution"), (" ", "fg")]
         left = width - width_of(line) - width_of(keys) - 4
         for i, tool in enumerate(waiting):

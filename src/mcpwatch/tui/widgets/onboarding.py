@@ -12,8 +12,8 @@ DEMO = "mcpwatch demo"
 EXAMPLE = (
     '"files": {',
     '  "command": "mcpwatch",',
-    '  "args": ["run", "--name", "files", "--",',
-    '           "npx", "-y", "@modelcontextprotocol/server-filesystem", "."]',
+    '  "args": ["run", "--name", "files", "--", "npx", "-y",',
+    '           "@modelcontextprotocol/server-filesystem", "."]',
     "}",
 )
 CARD = 72
