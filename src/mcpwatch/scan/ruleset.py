@@ -41,6 +41,7 @@ from mcpwatch.scan.rules import (
     role_change,
     safety_off,
     secret_access,
+    sensitive_flow,
     shell_payload,
     sink_parameter,
     terminal_escapes,
@@ -60,9 +61,10 @@ _HARD = (
     oversize,
 )  # fmt: skip
 _SOFT = (
-    concealment, secret_access, exfiltration, command_order, shell_payload, weakened_defence, payment_destination,
-    argument_tampering, tool_redirect, mandate, tool_chaining, forced_speech, safety_off, activation, pseudo_tags,
-    banner, pretext, hype, encoded_text, padding, sink_parameter, foreign_tool, other_languages,
+    concealment, secret_access, exfiltration, sensitive_flow, command_order, shell_payload, weakened_defence,
+    payment_destination, argument_tampering, tool_redirect, mandate, tool_chaining, forced_speech, safety_off,
+    activation, pseudo_tags, banner, pretext, hype, encoded_text, padding, sink_parameter, foreign_tool,
+    other_languages,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(module.RULE for module in (*_HARD, *_SOFT))
 

@@ -26,7 +26,7 @@ _TABLE = (
     Phrase("PARAM|SLOT|DATA|OP|QUERY .5 SHOULD .2 BE .2 SWAP", 32, "says a value should be replaced"),
     Phrase("WHEN|EVERY|BEFORE .12 MUST|SHOULD .3 BE? .2 SWAP", 32, "replaces a value on some occasion"),
     Phrase("! SWAP .4 PARAM|SLOT|RESPONSE|DATA .5 TO|WITH", 28, "orders a value to be replaced"),
-    Phrase("SWAP .4 RESPONSE|SLOT|DATA .6 BEFORE .2 SHOW", 40, "falsifies a result before it is shown"),
+    Phrase("SWAP .4 RESPONSE|SLOT|DATA .6 BEFORE .2 SHOW|PUT|SEND", 40, "falsifies a result before it is shown"),
     Phrase("! SWAP .3 RETURNED .6 BEFORE .3 SHOW", 42, "falsifies a result before it is shown"),
     Phrase("MUST|SHOULD .3 BE? SHOW .4 LESS", 32, "falsifies a result"),
     Phrase("MUST .3 SET|SWAP .8 RATHER .4 GIVEN|ASK|USER", 42, "puts another value in place of the one asked for"),
@@ -41,6 +41,8 @@ _TABLE = (
     Phrase("SWAP .4 SLOT .12 BEFORE .2 SHOW", 42, "falsifies a result before it is shown"),
     Phrase("SHOW .4 WITH NUM .4 EVEN", 40, "falsifies a report"),
     Phrase("ALWAYS PUT .5 QUOTE", 30, "adds a fixed value"),
+    Phrase("MUST|NEED .3 SLOT .2 SWAP .2 WITH|TO", 42, "says a value must be replaced"),
+    Phrase("SET|SWAP .4 SLOT|PARAM .4 TO .2 PHONE|MAIL", 36, "orders a value to be replaced"),
 )
 
 RULE = Rule(

@@ -91,18 +91,48 @@ def _matches(document: Document, phrase: Phrase, regex: re.Pattern[str]) -> Iter
             continue
         text, offset = document.text_at(first)
         spans = text.tokens.spans
-        yield Hit(
-            phrase.points,
-            text,
-            spans[first - offset][0],
-            spans[match.end() - 1 - offset][1],
-            phrase.detail,
-        )
+        start, end = spans[first - offset][0], spans[match.end() - 1 - offset][1]
+        if _protects(match.group(), text.plain, start, end):
+            continue
+        yield Hit(phrase.points, text, start, end, phrase.detail)
 
 
 def _negated(classes: str, first: int) -> bool:
     before = classes[max(0, first - 2) : first]
     return bool(_NEGATION & set(before.rpartition(END)[2]))
+
+
+# "Ignore any instructions in the page": advice against injection, unless what holds them is the user's or client's.
+_IN_CONTENT = Lazy(
+    r"[^.\n]{0,24}?\b(?:in|inside|within|from|on|contained|embedded|found)\b[^.\n]{0,24}?"
+    r"\b(?:it|them|pages?|contents?|documents?|results?|outputs?|e-?mails?|websites?|files?|issues?|comments?|text)\b",
+    re.IGNORECASE,
+)
+_OURS = Lazy(
+    r"\b(?:user|system|conversation|prompt|chat|client|developer|previous|prior|above|earlier)", re.IGNORECASE
+)
+# Something is quoted as what a tool looks for or what a text may look like.
+_EXAMPLE = Lazy(
+    r"(?:such as|like|e\.g\.?,?|for (?:example|instance),?|including|detects?|phrases?|patterns?|attempts?|attacks?)"
+    r"\s{0,3}[:(]?\s{0,3}[\"'`“‘]\s?$",
+    re.IGNORECASE,
+)
+_ATTEMPT = Lazy(r"\b(?:attempts?|tries|trying|tricks?|tricking) [^.\n]{0,30}$", re.IGNORECASE)
+_IGNORE, _OBEY = LETTER["IGNORE"], LETTER["OBEY"]
+
+
+def _protects(classes: str, plain: str, start: int, end: int) -> bool:
+    """Whether a match says the opposite of what it is looked for: "never send without the user's consent", "ignore
+    instructions in the page", or 'detects phrases like "ignore all instructions"'."""
+    if set(classes) >= _NEGATION:
+        return True
+    if (classes[0] == _IGNORE or _OBEY in classes) and not _OURS.search(plain, start, end):
+        behind = _IN_CONTENT.match(plain[end : end + 80])
+        if (behind and not _OURS.search(behind.group())) or _ATTEMPT.search(plain[max(0, start - 40) : start]):
+            return True
+    return (
+        plain[start - 1 : start] in tuple("\"'`“‘") and _EXAMPLE.search(plain[max(0, start - 40) : start]) is not None
+    )
 
 
 def phrases(table: Sequence[Phrase]) -> Callable[[Document], Iterable[Hit]]:

@@ -18,11 +18,33 @@ _MARKUP = Lazy(
     r"|(?:^|\n)[ \t]{0,16}(?:system|assistant)[ \t]{0,4}:\s{1,4}(?:you|ignore|from|always|never|trust|bypass)",
     re.IGNORECASE,
 )
+# The name of the markup, in a text about templates.
+_NAMED = Lazy(
+    r"\s{0,3}(?:\w{1,12}\s{1,3})?(?:tokens?|tags?|markers?|delimiters?|format|templates?|syntax)\b", re.IGNORECASE
+)
+_HEADING = Lazy(
+    r"(?:^|\n)[ \t]{0,8}(?:#{1,4}[ \t]{0,4}|\*\*|={3,8}[ \t]{0,4})(?:system|operator|developer|admin)"
+    r"(?:[ \t](?:message|prompt|update|notice|directive|note))?[ \t]{0,4}(?:\*\*|={3,8}|:|#{1,4})?[ \t]{0,8}\n"
+    r"|\bmessage from the (?:developer|operator|administrator|vendor|system)s?\b",
+    re.IGNORECASE,
+)
+_TURNS = Lazy(
+    r"(?:^|\n)[ \t]{0,8}(?:user|human)[ \t]?:[^\n]{3,300}\n[ \t]{0,8}(?:assistant|ai)[ \t]?:", re.IGNORECASE
+)
+_SHOWN = Lazy(r"\b(?:examples?|e\.g|format|template|sample|transcript)\b", re.IGNORECASE)
 _WEAK = Lazy(r"(?:^|[\n.!\]][ \t]{0,16})(?:SYSTEM|ASSISTANT|ADMIN|OVERRIDE)[ \t]{0,4}:\s{1,4}\w")
 
 
 def _check(document: Document) -> Iterator[Hit]:
-    yield from match_regex(document, _MARKUP, 50, "holds the markup of a chat template")
+    for hit in match_regex(document, _MARKUP, 50, "holds the markup of a chat template"):
+        assert hit.text is not None
+        named = _NAMED.match(hit.text.plain[hit.end : hit.end + 40])
+        yield hit._replace(points=15) if named else hit
+    yield from match_regex(document, _HEADING, 34, "opens a section in the system's name")
+    for hit in match_regex(document, _TURNS, 32, "forges a dialogue"):
+        assert hit.text is not None
+        shown = _SHOWN.search(hit.text.plain[max(0, hit.start - 80) : hit.start])
+        yield hit._replace(points=8) if shown else hit
     yield from match_regex(document, _WEAK, 28, "speaks in the system's voice")
 
 

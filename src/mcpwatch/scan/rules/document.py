@@ -22,6 +22,7 @@ from mcpwatch.scan.rules.tokens import BREAK, END, Tokens
 MAX_CHARACTERS = 32_000  # of normalised text
 MAX_WORDS = 6_000
 MAX_STRINGS = 5_000
+SENTENCE = 5  # words of a name that is read as one
 LEAST = 12  # characters that a string counts for, however short
 MAX_DEPTH = 64
 # Of one expression in one definition.
@@ -29,6 +30,8 @@ MOST_MATCHES = 100
 
 # Stands between two texts: it ends a sentence, and what follows is a beginning, not an order.
 GAP = END + BREAK
+
+_PARTS = Lazy(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _BETWEEN = "\n\x00\n"
 
@@ -162,6 +165,8 @@ class Document:
         self.texts.append(text)
         if not value.isascii():
             self._add_hidden(text, normalise.invisibles(value[: 2 * MAX_CHARACTERS], machine=machine))
+        if machine and len(words := _PARTS.findall(text.plain[:200])) >= SENTENCE:
+            self._add_carried(text, " ".join(words).lower(), 0, len(value), "a name that is a sentence")
         for span in normalise.decoded_spans(text.plain):
             self.decoded.append((text, span))
             start, end = normalise.original_span(value, text.plain, span.start, span.end)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from mcpwatch.scan.rules.base import Phrase, Rule, phrases
+import re
+from collections.abc import Iterator
+
+from mcpwatch.scan.lazy import Lazy
+from mcpwatch.scan.rules.base import Hit, Phrase, Rule, match_phrases
+from mcpwatch.scan.rules.document import Document
 
 _TABLE = (
     Phrase("BEFORE .3 ANY .2 OTHER .3 TOOL|OP|MUST", 38, "puts itself before every other tool"),
@@ -32,8 +37,30 @@ _TABLE = (
     Phrase("WHEN|EVERY .6 BE .2 CALL .4 THIS .4 MUST", 14, "demands to be called"),
     Phrase("CALL ME", 28, "asks to be picked"),
     Phrase("RATHER CALL .6 COMMA .1 ALWAYS|MUST .2 CALL THIS", 38, "replaces another tool"),
+    Phrase("ALWAYS|MUST .2 CALL|RUN SELF .14 BEFORE .2 IDENT", 36, "puts itself before another tool"),
+    Phrase("CALL|CHOOSE THIS .3 EVEN .6 USER", 42, "puts itself above the user's choice"),
+    Phrase("AFTER|BEFORE|EVERY ANY? .2 RESPONSE COMMA? .2 CALL SELF", 36, "demands a call for every message"),
     Phrase("ALWAYS .1 CALL THIS TOOL", 14, "demands to be used"),
 )
+
+# "Before any other tool of this server", "before any other Shopify tool": a claim on its siblings.
+_OWN = Lazy(
+    r"\s{0,3}(?:(?:tools?|operations?|calls?|functions?)\s{1,3})?(?:of|in|on|from|provided by)"
+    r"\s{1,3}(?:this|the same|our)"
+    r"\s{1,3}(?:\w{1,20}\s{1,3})?(?:server|toolset|integration|connector|app|plugin|api|package|suite|mcp)\b",
+    re.IGNORECASE,
+)
+_FAMILY = Lazy(r"\bother\s{1,3}[A-Z][\w-]{1,30}\s{1,3}(?:tools?|operations?|functions?)$")
+_SIBLINGS = 0.4
+
+
+def _check(document: Document) -> Iterator[Hit]:
+    for hit in match_phrases(document, _TABLE):
+        assert hit.text is not None
+        plain = hit.text.plain
+        own = _OWN.match(plain[hit.end : hit.end + 80]) or _FAMILY.search(plain[hit.start : hit.end])
+        yield hit._replace(points=hit.points * _SIBLINGS) if own else hit
+
 
 RULE = Rule(
     id="mandate",
@@ -42,6 +69,6 @@ RULE = Rule(
     why=(
         "Advice about the order of calls within one server is normal; a claim on every tool and every request is not."
     ),
-    check=phrases(_TABLE),
+    check=_check,
     phrases=_TABLE,
 )

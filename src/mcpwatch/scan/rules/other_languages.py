@@ -9,11 +9,28 @@ from collections.abc import Iterator
 
 from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
-from mcpwatch.scan.rules.document import Document
+from mcpwatch.scan.rules.document import Document, Text
 from mcpwatch.scan.rules.tokens import END, LETTER
 
 # Letters beyond ASCII: a dash, an arrow or an emoji does not make a sentence foreign.
 _FOREIGN = Lazy(r"[^\W\d_\x00-\x7f]")
+
+
+# Words that only grammar needs, of one of these languages and not English. A text with three of them is not English.
+_LISTED = (
+    "der das und nicht wird werden dem den ein eine einen für von zum zur mit ist auf oder nach als auch sich"
+    " el la los las del en con una por para que como sin pero esta este su lo al cuando"
+    " le les des une du dans avec sur est vous et ou ce cette au aux"
+    " il gli della dei delle nel che di per questo prima non"
+    " não uma com os dos em ao pelo antes"
+    " het een van voor niet zijn wordt"
+)
+_GRAMMAR = frozenset(_LISTED.split())
+
+
+def _is_foreign(text: Text) -> bool:
+    words = {word for word in text.tokens.words if len(word) < 8}
+    return len(_GRAMMAR & words) >= 3
 
 
 def _any(names: str) -> frozenset[str]:
@@ -41,20 +58,27 @@ _TABLE = tuple(
         ("REGARDLESS USER SET|SWAP", 44, "changes a value regardless of the request"),
         ("MUST|ALWAYS SWAP SLOT|PARAM|MAIL|URL", 42, "orders a value to be replaced"),
         ("MUST|ALWAYS SET SLOT|MAIL|URL", 34, "orders a value to be replaced"),
+        ("NOT|WITHOUT KNOW USER", 42, "keeps the user from knowing"),
+        ("SEND|PUT|READ CONTEXT PARAM|QUOTE|IDENT|MUST|BEFORE", 38, "takes the conversation"),
+        ("SEND|PUT SECRET|LEAK PARAM|QUOTE|IDENT", 38, "orders secrets into an argument"),
+        ("SEND|PUT MAIL ALWAYS|HIDDEN|ANY", 42, "orders data to be sent to a fixed address"),
+        ("OTHER TOOL SET|SWAP SLOT|MAIL", 42, "changes what another tool is given"),
+        ("WHEN SET|SWAP SLOT MAIL|URL", 40, "orders a value to be replaced"),
     )
 )
 
 
 def _check(document: Document) -> Iterator[Hit]:
     for text in document.texts:
-        if text.plain.isascii():
+        foreign = _is_foreign(text)
+        if not foreign and text.plain.isascii():
             continue
         classes, spans = text.tokens.classes, text.tokens.spans
         start = 0
         for sentence in classes.split(END):
             stop = start + len(sentence)
             present = set(sentence)
-            if len(present) > 1 and _FOREIGN.search(text.plain, spans[start][0], spans[stop - 1][1]):
+            if len(present) > 1 and (foreign or _FOREIGN.search(text.plain, spans[start][0], spans[stop - 1][1])):
                 for groups, points, detail in _TABLE:
                     if all(group & present for group in groups):
                         yield Hit(points, text, spans[start][0], spans[stop - 1][1], detail)

@@ -23,6 +23,7 @@ _TABLE = (
     Phrase("OBEY .5 RULES|RESPONSE|DATA .5 THIS|TOOL|RESPONSE", 26, "orders the model to obey a result"),
     Phrase("OBEY WHATEVER", 40, "orders the model to obey whatever a result says"),
     Phrase("TREAT .4 RULES .6 FROM|WITH .4 BANNER|USER|ROLE", 40, "gives a result the rank of an instruction"),
+    Phrase("TREAT .3 THIS|RESPONSE|DATA .6 FROM|WITH .4 BANNER|ROLE|USER", 40, "gives a result the rank of an order"),
     Phrase("RULES .3 RESPONSE|DATA .6 WITH|FROM .4 BANNER", 36, "gives a result the rank of an instruction"),
     Phrase("IGNORE ANY .2 AGENT", 46, "orders the model to forget what it was told"),
     Phrase("IGNORE CONTEXT", 46, "orders the model to forget what it was told"),

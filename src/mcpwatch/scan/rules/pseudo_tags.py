@@ -34,6 +34,13 @@ _BRACKET = Lazy(
     r"(?:instructions?|directive|note|message|override|requirement|prompt|context|update|command)?\s*[:\]]",
     re.IGNORECASE,
 )
+_UNSEEN = Lazy(
+    r"<[a-z]{1,12}\s[^<>]{0,200}?(?:\bhidden\b|display\s{0,2}:\s{0,2}none|visibility\s{0,2}:\s{0,2}hidden"
+    r"|font-size\s{0,2}:\s{0,2}0|opacity\s{0,2}:\s{0,2}0(?!\.))[^<>]{0,200}>",
+    re.IGNORECASE,
+)
+# A link nobody refers to: what Markdown has for comments.
+_REFERENCE = Lazy(r"\[(?://|comment)\]: # ?([^\n]{1,600})")
 _INSIDE = 1500
 _MOST = 50
 # Classes that make the inside of a tag an order to the reader rather than a note on a type.
@@ -67,6 +74,10 @@ def _check(document: Document) -> Iterator[Hit]:
         if "<" in text.plain:
             yield from _comments(text)
             yield from _tags(text)
+            for match in islice(_UNSEEN.finditer(text.plain), _MOST):
+                yield Hit(45, text, *match.span(), "hides text in markup that is not shown")
+        if "[//]: #" in text.plain or "[comment]: #" in text.plain:
+            yield from _markdown_comments(text)
         if "[" in text.plain and (found := _BRACKET.search(text.plain)):
             orders = _orders(text, found.end(), found.end() + 400)
             yield Hit(15 + 10 * min(3, orders), text, *found.span(), "claims authority in brackets")
@@ -85,6 +96,12 @@ def _comments(text: Text) -> Iterator[Hit]:
                 45 if orders else 25, text, start, min(end + 3, len(text.plain)), "hides text in a markup comment"
             )
         start = text.plain.find("<!--", end)
+
+
+def _markdown_comments(text: Text) -> Iterator[Hit]:
+    for match in islice(_REFERENCE.finditer(text.plain), _MOST):
+        orders = _orders(text, match.start(1), match.end(1))
+        yield Hit(45 if orders else 25, text, *match.span(), "hides text in a markup comment")
 
 
 def _tags(text: Text) -> Iterator[Hit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcpwatch.scan.rules.base import Phrase, Rule, phrases
 
 _TABLE = (
-    Phrase("! READ .6 LEAK", 44, "orders the model to read a sensitive file"),
+    Phrase("! READ .9 LEAK", 44, "orders the model to read a sensitive file"),
     Phrase("MUST|ALWAYS|FIRST|ALSO .4 READ .7 LEAK|SECRET|CONTEXT", 44, "orders the model to read secrets"),
     Phrase("READ .6 LEAK .8 PUT|SEND", 46, "orders the model to read a sensitive file and pass it on"),
     Phrase("READ .6 LEAK", 22, "reads a sensitive file"),

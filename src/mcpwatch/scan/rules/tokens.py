@@ -8,6 +8,7 @@ the vocabulary keep their place (they count in a gap) and have no class. `|` end
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 from mcpwatch.scan.lazy import Lazy
@@ -236,4 +237,24 @@ def _vocabulary() -> tuple[dict[str, str], dict[str, dict[str, str]], int]:
                     longest = max(longest, phrase.count(" ") + 1)
                 else:
                     single.setdefault(first, LETTER[name])
+    for name in _VERBS:
+        for verb in words.ENGLISH[name].partition("|")[0].split():
+            for form in _inflected(verb):
+                single.setdefault(form, LETTER[name])
     return single, phrases, longest
+
+
+# Classes of verbs whose participles order as well: "by supplying the key", "the file is pasted".
+_VERBS = ("RUN", "READ", "SEND", "PUT", "SWAP", "ROUTE", "REMOVE", "TELL", "IGNORE", "BYPASS")
+
+
+def _inflected(verb: str) -> Iterator[str]:
+    """The participles of an English verb as it is listed; of a participle, nothing."""
+    if not verb.isascii() or not verb.isalpha() or verb.endswith(("ing", "ed", "es", "ss")):
+        return
+    stem = verb[:-1] if verb.endswith("e") else verb
+    yield stem + "ing"
+    yield stem[:-1] + "ied" if stem.endswith("y") else stem + "ed"
+    if len(verb) < 6 and verb[-1] in "bdgmnprt" and verb[-2] in "aeiou" and verb[-3:-2] not in "aeiou":
+        yield verb + verb[-1] + "ing"
+        yield verb + verb[-1] + "ed"

@@ -8,7 +8,7 @@ _TABLE = (
     Phrase("BEFORE .4 CALL|RUN .8 MUST|ALWAYS|FIRST .5 CALL|RUN .4 IDENT|TOOL", 22, "orders another call first"),
     Phrase("AFTER .3 CALL .6 MUST|ALSO|ALWAYS .4 CALL|RUN|SEND", 28, "orders another call afterwards"),
     Phrase(
-        "WHEN|EVERY|BEFORE .3 CALL .2 IDENT .8 MUST|ALWAYS|FIRST|PUT|SEND|READ",
+        "WHEN|EVERY|BEFORE .6 CALL .2 IDENT .8 MUST|ALWAYS|FIRST|PUT|SEND|READ",
         26,
         "speaks about calls of another tool",
     ),

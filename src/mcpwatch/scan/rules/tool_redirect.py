@@ -26,6 +26,8 @@ _TABLE = (
     Phrase("ROUTE .3 ANY .4 THIS|SELF|IDENT", 40, "orders calls to be redirected"),
     Phrase("! ROUTE .4 OP|TOOL|RESPONSE|DATA", 24, "orders calls to be redirected"),
     Phrase("CALL THIS OVER .2 ANY .3 TOOL", 44, "puts itself above all others"),
+    Phrase("IDENT .3 SWAP .2 SELF", 24, "claims to stand in for another tool"),
+    Phrase("ANY .4 MUST .2 PUT|SEND|ROUTE|CALL .2 SELF", 40, "orders calls to be redirected"),
     Phrase("OTHER|REST .2 BE GONE", 32, "claims the others are gone"),
 )
 

@@ -60,7 +60,8 @@ ENGLISH: dict[str, str] = {
         "pass passing passed include included append appending appended attach attaching attached embed embedded "
         "embedding add adding added insert inserted inserting put provide providing provided supply prefix "
         "prefixed prepend prepended encode encoded inject injected place placed log logging logged record "
-        "recorded store stored save write writing copy concatenate fill populate feed paste prefixing"
+        "recorded store stored save write writing copy concatenate fill populate feed paste prefixing repeat enclose "
+        "carry|hand over|handing over|pass along|pass on|hand them over"
     ),
     "SET": (
         "change changing changed force adjust adjusted convert converted set setting round increase increased "
@@ -135,7 +136,8 @@ ENGLISH: dict[str, str] = {
         "|browser history|stored passwords|saved passwords|browser profile|browser cookies|browser cache"
         "|two-factor code|one-time code|2fa code|verification codes|security code|shell history|bash history"
         "|command history|database password|connection string|connection strings|license key|tax id"
-        "|passport number|medical records|salary data"
+        "|api token|api tokens|auth tokens|bearer token|bearer tokens|security tokens"
+        "|passport number|medical records|salary data|card number|card numbers|home address|cookies database"
     ),
     "CONTEXT": (
         "dialogue clipboard|system prompt|system prompts|system message|conversation history|chat history"
@@ -147,7 +149,9 @@ ENGLISH: dict[str, str] = {
         "|the user has said|full transcript|complete dialogue|whole chat|entire chat|session history"
         "|user has said|all prior|the conversation so|full context|complete conversation|previous prompts"
         "|conversation data|conversation text|entire session|chat so far|discussion so far|messages so far"
-        "|earlier messages|everything you were told|what the user said"
+        "|earlier messages|everything you were told|what the user said|messages exchanged|system messages"
+        "|everything you know|all you know|told you so far|previous tool results|earlier tool results|list of chats"
+        "|transcript of this conversation|transcript of the conversation|of the clipboard|chats so far"
     ),
     # Orders about orders
     "IGNORE": (
@@ -204,7 +208,7 @@ ENGLISH: dict[str, str] = {
     "INSTEAD": "instead rather alternatively",
     "GONE": (
         "deprecated disabled discontinued obsolete retired unavailable broken compromised vulnerable insecure "
-        "unsafe unreliable decommissioned outdated inaccurate|no longer"
+        "unsafe unreliable decommissioned outdated inaccurate lifted waived|no longer"
     ),
     "BAD": ("wrong incorrect buggy flawed dangerous untrusted leaks harmful worse slow inaccurate malicious avoided"),
     "UPGRADED": ("upgraded enhanced optimized optimised improved updated migrated reconfigured patched superseded"),

@@ -17,7 +17,8 @@ from functools import cache
 LATIN: dict[str, str] = {
     "USER": (
         "gebruiker kullanıcıya kullanıcı użytkownikowi użytkownika użytkownik pengguna usuario usuarios "
-        "utilisateur utilisateurs benutzer nutzer anwender usuário utente utenti benutzers nutzern"
+        "utilisateur utilisateurs benutzer nutzer anwender usuário utente utenti benutzers nutzern kunde "
+        "kunden benutzerin anwenders klant cliente clientes client"
     ),
     "MUST": (
         "moet moeten musisz należy gerekir zorunlu harus wajib debes deben debe obligatorio tienes "
@@ -26,14 +27,17 @@ LATIN: dict[str, str] = {
         "obrigatório devi "
         "dovete obbligatorio|il faut|tienes que|hay que|bisogna"
     ),
-    "ALWAYS": "siempre toujours immer stets sempre jedes|cada vez|chaque fois|jedes mal",
+    "ALWAYS": (
+        "siempre toujours immer stets sempre jedes automatisch automáticamente automatiquement sempre|cada "
+        "vez|chaque fois|jedes mal"
+    ),
     "NOT": (
         "niet nooit nigdy söyleme belirtme jangan nie nunca jamás ne jamais pas nicht nichts niemals kein "
         "keine não non "
         "mai|no debes|sin que|ohne dass"
     ),
     "WITHOUT": "sans ohne senza sem",
-    "BEFORE": "voordat przed önce sebelum antes avant bevor prima|antes de|avant de|avant toute|prima di",
+    "BEFORE": ("voordat przed önce sebelum antes avant bevor prima vor bevor|antes de|avant de|avant toute|prima di"),
     "WHEN": "cuando quand lorsque wenn sobald quando",
     "FIRST": "primero premièrement zuerst zunächst primeiro anzitutto|d'abord",
     "CALL": (
@@ -43,56 +47,71 @@ LATIN: dict[str, str] = {
     ),
     "RUN": "ejecutar ejecute ejecuta exécuter exécutez exécute ausführen führe executar esegui eseguire",
     "READ": (
-        "lees openen przeczytaj odczytaj oku okuyun baca leer lea lee lire lisez lis lies lesen ler leia leggi "
-        "leggere abrir ouvrir öffne acceder accéder accédez extraer obtener recuperar récupérer récupérez hole"
+        "lees openen przeczytaj odczytaj oku okuyun baca leer lea lee lire lisez lis lies lesen ler leia "
+        "leggi leggere abrir ouvrir öffne acceder accéder accédez extraer obtener recuperar récupérer "
+        "récupérez hole sammle sammeln suche durchsuche hole auslesen öffnen recopila recoge collectez "
+        "rassemblez raccogli"
     ),
     "SEND": (
-        "verstuur stuur wyślij prześlij gönder kirim kirimkan invie enviar envía envíe envia envoyer envoyez "
-        "envoie senden sende schicke schicken übertrage invia inviare reenviar reenvía transmettre transmettez "
-        "übermittle übermitteln encaminhe"
+        "verstuur stuur wyślij prześlij gönder kirim kirimkan invie enviar envía envíe envia envoyer "
+        "envoyez envoie senden sende schicke schicken übertrage invia inviare reenviar reenvía transmettre "
+        "transmettez übermittle übermitteln encaminhe verschickt verschicken gesendet mitgesendet "
+        "mitsenden weiterleiten leite versende versenden hochladen transférez transférer partager envíale "
+        "mande manda mandar compartir"
     ),
     "PUT": (
-        "przekaż ekle sertakan lampirkan incluir incluya incluye inclure incluez inclus füge einfügen inclua "
-        "includi includere añadir añade agregar ajouter ajoutez pasar pasa passa passer passez übergib "
-        "adicione "
-        "inserisci"
+        "przekaż ekle sertakan lampirkan incluir incluya incluye inclure incluez inclus füge einfügen "
+        "inclua includi includere añadir añade agregar ajouter ajoutez pasar pasa passa passer passez "
+        "übergib adicione inserisci hänge anhängen angehängt mitgeben hinterlege trage eintragen übergeben "
+        "übergebe schreibe schreiben placez placer joignez joindre mettez mettre coloca coloque colocar "
+        "adjunta adjunte anexe allega allegare copia copie copiez kopiere"
     ),
-    "SET": "cambiar cambia cambie ändere ändern",
+    "SET": ("cambiar cambia cambie ändere ändern cambie cambiar"),
     "SWAP": (
         "ersetze ersetzen ersetzt remplacer remplacez remplace reemplazar reemplaza reemplace substituir "
         "substitua sostituire sostituisci modificar modifica modifique modifier modifiez"
     ),
     "SLOT": (
-        "empfänger betrag destinatario destinatarios importe cantidad destinataire montant destinatário valor "
-        "importo konto cuenta"
+        "empfänger betrag destinatario destinatarios importe cantidad destinataire montant destinatário "
+        "valor importo konto cuenta empfängers iban kontonummer adresse bénéficiaire beneficiario "
+        "beneficiário dirección"
     ),
     "REGARDLESS": ("egal independientemente indipendentemente|unabhängig von|quel que soit|sin importar|no importa"),
     "TELL": (
-        "informar informe informes digas decir dile mencionar menciones mencione revelar "
-        "reveles mentionner mentionnez "
-        "informer informez dites révéler révélez erwähnen erwähne informieren informiere mitteilen sagen sage "
-        "informare menzionare rivelare diga avise dirlo vertel vertellen mów informuj söyle bildirme beritahu"
-        "|se lo digas"
+        "informar informe informes digas decir dile mencionar menciones mencione revelar reveles "
+        "mentionner mentionnez informer informez dites révéler révélez erwähnen erwähne informieren "
+        "informiere mitteilen sagen sage informare menzionare rivelare diga avise dirlo vertel vertellen "
+        "mów informuj söyle bildirme beritahu sag erzähle erzählen verrate verraten antworte parlez parler "
+        "avertir avertissez prévenir prévenez avises avisar cuentes contar conte contes mencione informe "
+        "dica dire raccontare comunicare|se lo digas"
     ),
     "THIS": "esta este esto cette ceci diese dieses questo questa",
     "TOOL": (
-        "herramienta herramientas outil outils werkzeug werkzeuge ferramenta ferramentas strumento strumenti "
-        "função función fonction"
+        "herramienta herramientas outil outils werkzeug werkzeuge ferramenta ferramentas strumento "
+        "strumenti função función fonction werkzeugs servidor serveur"
     ),
-    "ANY": "todas todos toda toutes tous chaque jede jeden alle cualquier tutte tutti qualquer",
-    "OTHER": "otra otras otro otros autre autres andere anderen outras outros altra altri",
+    "ANY": (
+        "todas todos toda toutes tous chaque jede jeden alle cualquier tutte tutti qualquer jeder jedem "
+        "jedes aller cada"
+    ),
+    "OTHER": ("otra otras otro otros autre autres andere anderen outras outros altra altri anderes anderer"),
     "DATA": (
         "inhoud bestand treść plik dosyasını içeriğini isi berkas contenido archivo archivos datos contenu "
-        "fichier fichiers données datei dateien inhalt daten conteúdo arquivo arquivos dados contenuto dati"
+        "fichier fichiers données datei dateien inhalt daten conteúdo arquivo arquivos dados contenuto "
+        "dati dateiinhalt protokoll inhalte"
     ),
     "SECRET": (
         "wachtwoord wachtwoorden hasła hasło parola şifre şifreleri kata-sandi contraseña contraseñas "
-        "credenciales secretos claves mot_de_passe identifiants passwort passwörter zugangsdaten geheimnisse "
-        "schlüssel senha senhas credenciais credenziali|clave privada|clave ssh|mot de passe|mots de passe"
-        "|clé privée|clé ssh|clés ssh|privaten schlüssel|ssh-schlüssel|chave privada"
+        "credenciales secretos claves mot_de_passe identifiants passwort passwörter zugangsdaten "
+        "geheimnisse schlüssel senha senhas credenciais credenziali kennwort kennwörter geheimnis "
+        "anmeldedaten clés contrasenas segredos password-uri|clave privada|clave ssh|mot de passe|mots de "
+        "passe|clé privée|clé ssh|clés ssh|privaten schlüssel|ssh-schlüssel|chave privada"
     ),
     "CONTEXT": (
-        "gesprächsverlauf|historial de conversación|historique de conversation|historial de chat|prompt del sistema"
+        "gesprächsverlauf gesprächsverlauf chatverlauf gespräch unterhaltung|historial de "
+        "conversación|historique de conversation|historial de chat|prompt del sistema|historique "
+        "complet|toute la conversation|bisherigen verlauf|gesamten verlauf|système prompt|historial "
+        "completo|toda la conversación|cronologia della conversazione|histórico da conversa"
     ),
     "IGNORE": (
         "negeer zignoruj yoksay abaikan ignorar ignora ignore ignorez ignorer ignoriere ignorieren missachte "
@@ -100,7 +119,7 @@ LATIN: dict[str, str] = {
     ),
     "PREV": (
         "vorige poprzednie önceki sebelumnya anteriores previas previos précédentes précédents antérieures "
-        "vorherigen vorherige bisherigen precedenti"
+        "vorherigen vorherige bisherigen precedenti vorangegangenen vorigen anterior prévias"
     ),
     "RULES": (
         "instructies instrukcje polecenia talimatları instruksi instrucciones reglas consignes règles "
@@ -108,8 +127,11 @@ LATIN: dict[str, str] = {
     ),
     "HIDDEN": (
         "silencio oculto ocultar secretamente discrètement secrètement heimlich unbemerkt verschweige "
-        "silenciosamente|en secreto|en silencio|en secret|em segredo|in segreto"
+        "silenciosamente unauffällig discretamente discretement disimuladamente di-nascosto|en secreto|en "
+        "silencio|en secret|em segredo|in segreto"
     ),
+    "KNOW": "erfahren erfährt wissen saber sepa sache sachent sapere merken bemerken",
+    "PARAM": "parameter feld argumente paramètre paramètres champ parámetro parámetros campo parametro parâmetro",
     "FAIL": "fallará échouera fehlschlagen",
 }
 
@@ -172,7 +194,7 @@ _CJK_TABLE: dict[str, str] = {
     "PUT": "包含 附加 添加 写入 传入 作为参数 填入 含めて 追加 渡す 渡して 포함 추가 첨부 넣어",
     "SET": "修改 更改 変更 변경 수정",
     "TELL": (
-        "تخبر إخبار बताएं बताना बताए บอก แจ้ง 告诉 告訴 告知 提及 提到 透露 通知 说明 知らせ 伝え 言及 "
+        "تخبر إخبار बताएं बताना बताए บอก แจ้ง 告诉 告訴 告知 泄露给 报告给 提及 提到 透露 通知 说明 知らせ 伝え 言及 "
         "明かさ 教え 알리 말하 언급 공개 통보 고지"
     ),
     "THIS": "本工具 该工具 此工具 这个工具 このツール 이 도구",
@@ -188,8 +210,8 @@ _CJK_TABLE: dict[str, str] = {
         "機密 비밀번호 개인키 비밀키 암호 자격 증명 자격증명 기밀 민감한"
     ),
     "CONTEXT": (
-        "对话历史 聊天记录 会话历史 系统提示 系统提示词 会話履歴 チャット履歴 システムプロンプト 대화 "
-        "기록 내역 시스템 프롬프트"
+        "对话历史 对话记录 对话内容 聊天内容 聊天记录 会话历史 系统提示 系统提示词 会話履歴 チャット履歴 "
+        "システムプロンプト 대화 기록 내역 시스템 프롬프트"
     ),
     "IGNORE": "تجاهل अनदेखा अनदेखी เพิกเฉย ละเว้น 忽略 无视 無視 忘记 覆盖 無視して 忘れて 무시 잊어",
     "BYPASS": "绕过 繞過 禁用 跳过 关闭安全 バイパス 無効化 우회 비활성화",
