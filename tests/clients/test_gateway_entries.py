@@ -174,7 +174,15 @@ def test_what_was_set_up_by_hand_is_not_taken_apart(tmp_path):
     config_file().write_text(f'[servers.found]\nurl = "{WEB}"\nheaders = {{ Authorization = "${{T}}" }}\n')
     put(machine.home / ".cursor/mcp.json", {"web": {"url": "http://127.0.0.1:7373/found/mcp"}})
     assert statuses(machine) == {"web": "watched"} and wrap(machine) == []
-    assert kept(unwrap(machine)) == {"web": "it was written by hand, and config.toml has the headers it needs"}
+    assert kept(unwrap(machine)) == {"web": "it was written by hand, and needs what config.toml has for it"}
+
+
+def test_unwrap_writes_no_secret_of_the_configuration_into_a_repository(tmp_path):
+    machine = make(tmp_path)
+    config_file().write_text(f'[servers.found]\nurl = "{WEB}?api_key=k3y"\n')
+    path = put(machine.folder / ".cursor/mcp.json", {"web": {"url": "http://127.0.0.1:7373/found/mcp"}})
+    assert "written by hand" in kept(unwrap(machine))["web"]
+    assert "k3y" not in path.read_text()
 
 
 REASONS = {

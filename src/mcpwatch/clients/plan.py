@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcpwatch.clients import registry, routes
+from mcpwatch.clients.address import not_copied
 from mcpwatch.clients.document import Action, Document, Edit
 from mcpwatch.clients.edit import NotEditable, Splice, splice
 from mcpwatch.clients.entry import ENV_KEYS
@@ -117,7 +118,7 @@ def plan_unwrap(
         for server in select(file.servers, servers):
             origin = _origin(server, gateway)
             if origin is not None and _is_theirs(file, server, gateway):
-                kept.append((server, "it was written by hand, and config.toml has the headers it needs"))
+                kept.append((server, "it was written by hand, and needs what config.toml has for it"))
             elif origin is not None:
                 edits.append((Step(server, "unwrap", server.guard, origin), Edit("point", server.entry, origin)))
             elif server.entry.wrapped is not None:
@@ -218,10 +219,12 @@ def _origin(server: Server, gateway: Gateway | None) -> str | None:
 
 
 def _is_theirs(file: ConfigFile, server: Server, gateway: Gateway | None) -> bool:
-    """Whether someone else had it reached through the gateway, and its own address alone would not do."""
+    """Whether someone else had it reached through the gateway, and its own address alone would not do, or is not to
+    be written into a file that may be a repository's."""
     defined = gateway.servers.get(server.guard) if gateway is not None else None
     ours = registry.wrapped().get(str(file.path), {})
-    return defined is not None and bool(defined.headers) and "\n".join(server.entry.way) not in ours
+    secret = defined is not None and bool(defined.headers or not_copied(defined.url))
+    return secret and "\n".join(server.entry.way) not in ours
 
 
 def _change(
