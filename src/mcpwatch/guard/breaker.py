@@ -29,8 +29,34 @@ _NAMES_KEPT = 4096  # names are the peer's to invent: caches by name are bounded
 _POSITION = {Dimension.CALLS: 0, Dimension.TOKENS: 1, Dimension.COST: 2}
 
 
-_Before = tuple[Call, bool, int, int]
-"""A call, and what had been charged for it: counted or not, tokens, micro-dollars."""
+_NEVER = 1 << 100  # above any limit
+
+
+class _Undo:
+    """Makes calls what they were, and owed again, if nothing of a transaction is kept."""
+
+    __slots__ = ("_owed", "_seen", "_taken")
+
+    def __init__(self, owed: deque[Call]) -> None:
+        self._owed = owed
+        self._taken: list[Call] = []
+        self._seen: list[tuple[Call, bool, int, int]] = []
+
+    def take(self) -> list[Call]:
+        """All that is owed now."""
+        taken, owed = self._taken, self._owed
+        while owed:
+            taken.append(owed.popleft())
+        return taken
+
+    def keep(self, call: Call) -> None:
+        """Remember the call as it is."""
+        self._seen.append((call, call.charged, call.charged_tokens, call.charged_cost))
+
+    def __call__(self) -> None:
+        for call, charged, tokens, cost in reversed(self._seen):
+            call.charged, call.charged_tokens, call.charged_cost = charged, tokens, cost
+        self._owed.extendleft(reversed(self._taken))
 
 
 class _ByName:
@@ -63,6 +89,8 @@ class Breaker:
         self._seen: bytes | int = -1  # the ledger's news at the last look
         self._policy = Policy(version=-1)
         self._by_name = _ByName(self._policy)
+        self._capped = False
+        self._floors: dict[str, int] = {}  # a limit's key → its scope's total when a window, since passed by, began
         self._would_lock: set[str] = set()  # keys of the limits that observing finds passed
 
     # -- policy ----------------------------------------------------------------------------------------
@@ -95,6 +123,8 @@ class Breaker:
     def _adopt(self, policy: Policy) -> None:
         old = self._policy
         self._policy = policy
+        self._floors = {}  # a new limit's past may have been put in
+        self._capped = policy.call_cap_tokens is not None or policy.call_cap_cost is not None
         if (policy.protect, policy.exempt, policy.limits) != (old.protect, old.exempt, old.limits):
             self._by_name = _ByName(policy)
 
@@ -169,21 +199,31 @@ class Breaker:
     def _admit(self, tx: Transaction, call: Call, policy: Policy) -> Refusal | None:
         if tx.policy_version() != policy.version:
             raise PolicyMoved
-        self.settle(tx)
-        name = f"{self._server}/{call.tool}"
-        too_large = self._above_cap(call, name)
-        if too_large is not None:
-            return too_large
-        for _, _, limit in self._limits(call.tool):
-            used = tx.used(limit, policy.epoch_at) + _amount(call, limit.dimension)
-            if breach(limit, used):
-                return self._trip(tx, limit, used, name)
-        self._undo_list(tx).append((call, call.charged, call.charged_tokens, call.charged_cost))
+        undo = _Undo(self._owed)
+        tx.on_rollback.append(undo)
+        if self._owed:
+            self._settle(tx, policy, undo)
+        if self._capped:
+            too_large = self._above_cap(call)
+            if too_large is not None:
+                return too_large
+        floors = self._floors
+        for key, _, limit in self._limits(call.tool):
+            amount = _amount(call, limit.dimension)
+            total = tx.total(limit)
+            if total - floors.get(key, -_NEVER) + amount <= limit.maximum:
+                continue  # the window holds no more than this, and is not looked into
+            used = tx.used(limit, policy.epoch_at)
+            if breach(limit, used + amount):
+                return self._trip(tx, limit, used + amount, f"{self._server}/{call.tool}")
+            floors[key] = total - used
+        undo.keep(call)
         calls, tokens, cost = _take_due(call)
         tx.charge(self._scopes(call.tool), calls=calls, tokens=tokens, cost=cost)
         return None
 
-    def _above_cap(self, call: Call, name: str) -> Refusal | None:
+    def _above_cap(self, call: Call) -> Refusal | None:
+        name = f"{self._server}/{call.tool}"
         tokens, cost = self._policy.call_cap_tokens, self._policy.call_cap_cost
         if tokens is not None and call.tokens_in > tokens:
             said = format_value(Dimension.TOKENS, call.tokens_in)
@@ -212,24 +252,25 @@ class Breaker:
 
     def settle(self, tx: Transaction) -> None:
         """Charge all that is owed, in one row a scope. While observing, mark what would have locked."""
-        if not self._owed:
-            return
-        policy = self._refresh(tx)
+        if self._owed:
+            policy = self._refresh(tx)
+            undo = _Undo(self._owed)
+            tx.on_rollback.append(undo)
+            self._settle(tx, policy, undo)
+
+    def _settle(self, tx: Transaction, policy: Policy, undo: _Undo) -> None:
         observing = not policy.armed and not policy.lock.locked
         windows: dict[str, _Window] = {}
         tools: dict[str, tuple[list[int], list[_Window]]] = {}
         sums: dict[tuple[str, ...], list[int]] = {}
-        owed: list[Call] = []
-        undo = self._undo_list(tx, owed)
-        while self._owed:
-            owed.append(self._owed.popleft())
+        owed = undo.take()
         self._measure(owed)
         for call in owed:
             tokens = call.tokens_in + call.tokens_out
             if call.charged and tokens <= call.charged_tokens and call.cost <= call.charged_cost:
                 continue  # owed twice: its answer came before it was settled
             fresh = observing and not call.charged
-            undo.append((call, call.charged, call.charged_tokens, call.charged_cost))
+            undo.keep(call)
             due = _take_due(call)
             known = tools.get(call.tool)
             if known is None:
@@ -256,18 +297,6 @@ class Breaker:
         for scopes, (calls, tokens, cost) in sums.items():
             if calls or tokens or cost:
                 tx.charge(scopes, calls=calls, tokens=tokens, cost=cost)
-
-    def _undo_list(self, tx: Transaction, owed: Sequence[Call] = ()) -> list[_Before]:
-        """Calls put on it become what they were, and `owed` is owed again, if nothing of this transaction is kept."""
-        seen: list[_Before] = []
-
-        def restore() -> None:
-            for call, charged, tokens, cost in reversed(seen):
-                call.charged, call.charged_tokens, call.charged_cost = charged, tokens, cost
-            self._owed.extendleft(reversed(owed))
-
-        tx.on_rollback.append(restore)
-        return seen
 
     def _mark_would_lock(self, tx: Transaction, call: Call, window: _Window) -> None:
         call.flags = f"{call.flags},{window.flag}" if call.flags else window.flag

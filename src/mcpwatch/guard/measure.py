@@ -59,9 +59,7 @@ class Measure:
                 if result:
                     call.tokens_out = tokens_out = int(len(result) * rate) or 1
                     call.measured = True
-                price = price_of(server, call.tool)
-                units = price.call + price.token_in * tokens_in + price.token_out * tokens_out
-                call.cost = -(-units // price.scale)
+                call.cost = price_of(server, call.tool).micro_dollars(1, tokens_in, tokens_out)
                 call.priced = 2 if result else 1
 
     def refine(self, call: Call) -> None:
@@ -95,8 +93,9 @@ class Measure:
         call.priced = 2 if call.measured else 1
 
     def _price(self, call: Call) -> None:
+        price = self.prices.rate(self._server, call.tool)
         calls = 0 if "retry" in call.flags else 1
-        call.cost = self.prices.cost(self._server, call.tool, call.tokens_in, call.tokens_out, calls)
+        call.cost = price.micro_dollars(calls, call.tokens_in, call.tokens_out)
 
     def _tokens(self, tool: str, body: bytes, rated: bool) -> tuple[int, str]:
         if rated and tool in self._rates:

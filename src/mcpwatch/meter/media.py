@@ -40,11 +40,16 @@ def split(raw: bytes) -> tuple[bytes, int]:
     if len(raw) > _LARGE:
         if not _may_hold_base64(raw):
             return raw, 0
-    elif raw.rfind(b"mimeType") < 0 and raw.rfind(b'"blob"') < 0:  # searching backwards is four times quicker
+    elif not is_named(raw):
         return raw, 0
     strings = _strings(raw)
     items = _items(raw, strings) if strings else []
     return (_replace(raw, items, b""), len(items)) if items else (raw, 0)
+
+
+def is_named(raw: bytes) -> bool:
+    """Whether a small fragment may hold media: it names what media have."""
+    return raw.rfind(b"mimeType") >= 0 or raw.rfind(b'"blob"') >= 0  # backwards is four times quicker
 
 
 def unescape(raw: bytes) -> bytes:

@@ -87,6 +87,10 @@ class Rate(NamedTuple):
     token_out: int
     scale: int
 
+    def micro_dollars(self, calls: int, tokens_in: int, tokens_out: int) -> int:
+        """Of counts that are not negative, rounded up."""
+        return -(-(self.call * calls + self.token_in * tokens_in + self.token_out * tokens_out) // self.scale)
+
 
 class _Table(NamedTuple):
     """Replaced as a whole, so that a call sees either the prices before `resolve` or those after it."""
@@ -130,13 +134,8 @@ class PriceBook:
 
     def cost(self, server: str, tool: str, tokens_in: int, tokens_out: int, calls: int = 1) -> int:
         """Micro-dollars for `calls` calls with so many tokens, rounded up. Negative counts are 0."""
-        rate = self.rate(server, tool)
-        units = (
-            rate.call * max(index(calls), 0)
-            + rate.token_in * max(index(tokens_in), 0)
-            + rate.token_out * max(index(tokens_out), 0)
-        )
-        return -(-units // rate.scale)
+        counts = (max(index(count), 0) for count in (calls, tokens_in, tokens_out))
+        return self.rate(server, tool).micro_dollars(*counts)
 
     def rate(self, server: str, tool: str) -> Rate:
         """What `cost` reckons with, for those who reckon many calls."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mcpwatch.store.records import Dimension, Limit
 
@@ -84,9 +84,7 @@ class Book:
     def used(self, limit: Limit, epoch_at: int) -> int:
         """What the limit's window holds, with what this transaction adds."""
         scope, column = limit.scope, _COLUMN[limit.dimension]
-        last = self._last.get(scope)
-        if last is None:
-            last = self._last[scope] = last_row(self._db, scope)
+        last = self._last.get(scope) or self._newest(scope)
         at = last[0]
         total = self._due[scope][column] if scope in self._due else 0
         start = (self._now if self._now > at else at) - limit.window_s * SECOND_NS
@@ -97,6 +95,21 @@ class Book:
         if before is None:
             before = self._starts[scope, start] = totals_at(self._db, scope, start)
         return total + last[column + 1] - before[column]
+
+    def total(self, limit: Limit) -> int:
+        """The running total of the limit's scope, with what this transaction adds. It never falls."""
+        scope, column = limit.scope, _COLUMN[limit.dimension]
+        last = self._last.get(scope) or self._newest(scope)
+        return last[column + 1] + self._due[scope][column] if scope in self._due else last[column + 1]
+
+    def knows(self, scope: str, newest: Sequence[int | None]) -> None:
+        """The scope's newest row, as the caller has just read it: (at, calls, tokens, cost), or nulls."""
+        at, calls, tokens, cost = (number or 0 for number in newest)
+        self._last.setdefault(scope, (at, calls, tokens, cost))
+
+    def _newest(self, scope: str) -> Charge:
+        last = self._last[scope] = last_row(self._db, scope)
+        return last
 
     def charge(self, scopes: Iterable[str], calls: int, tokens: int, cost: int) -> None:
         """Add to every scope. Amounts are whole and not negative; anything else is a ValueError."""
@@ -111,7 +124,7 @@ class Book:
     def write(self) -> None:
         """Put what was added into the file."""
         for scope, (calls, tokens, cost) in self._due.items():
-            at, old_calls, old_tokens, old_cost = self._last.get(scope) or last_row(self._db, scope)
+            at, old_calls, old_tokens, old_cost = self._last.get(scope) or self._newest(scope)
             if not at:
                 begin(self._db, scope, self._now - 1)
             row = (max(self._now, at + 1), old_calls + calls, old_tokens + tokens, old_cost + cost)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +43,7 @@ class Ledger:
         self._mutex = threading.RLock()
         self._inodes = self._here()
         self._news = News(db, path)
+        self._begin = partial(db.execute, "BEGIN IMMEDIATE")
 
     @classmethod
     def open(cls, path: Path | None = None, *, time_source: TimeSource = SYSTEM_TIME) -> Ledger:
@@ -233,7 +235,7 @@ class _Writing:
         ledger._mutex.acquire()
         WRITE_TURN.acquire()
         try:
-            patiently(lambda: ledger._db.execute("BEGIN IMMEDIATE"))
+            patiently(ledger._begin)
             self._tx = Transaction(ledger._db, ledger.clock)
         except BaseException as error:  # noqa: BLE001 - raised again, as a StateError where it is one
             self._leave()

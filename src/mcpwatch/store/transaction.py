@@ -10,6 +10,12 @@ from mcpwatch.store.clock import LedgerClock
 from mcpwatch.store.database import storable
 from mcpwatch.store.records import Limit, Policy
 
+# An armed call asks for both: one look-up saves it 3 µs.
+_VERSION_AND_NEWEST = (
+    "SELECT policy_version, at, calls, tokens, cost FROM state LEFT JOIN"
+    f" (SELECT at, calls, tokens, cost FROM charges WHERE scope = '{charges.ALL}' ORDER BY at DESC LIMIT 1)"
+)
+
 
 class Transaction:
     """One `BEGIN IMMEDIATE` … `COMMIT`. Made by `Ledger.transaction()`."""
@@ -25,8 +31,9 @@ class Transaction:
 
     def policy_version(self) -> int:
         """Changes with every change of the policy."""
-        version: int = self.db.execute(queries.POLICY_VERSION).fetchone()[0]
-        return version
+        version, *newest = self.db.execute(_VERSION_AND_NEWEST).fetchone()
+        self._book.knows(charges.ALL, newest)
+        return int(version)
 
     def policy(self) -> Policy:
         """The whole policy."""
@@ -35,6 +42,11 @@ class Transaction:
     def used(self, limit: Limit, epoch_at: int) -> int:
         """What the limit's window holds now."""
         return self._book.used(limit, epoch_at)
+
+    def total(self, limit: Limit) -> int:
+        """All that was ever used of the limit's scope. It never falls, so that its growth since a moment before a
+        window's start is no less than what the window holds."""
+        return self._book.total(limit)
 
     def password(self) -> tuple[str | None, int, int]:
         """(bcrypt hash or None, failures in a row, ledger moment before which no attempt is taken)."""
