@@ -46,7 +46,8 @@ def advice(row: EntryLine | FileLine | None) -> str:
         return "" if row.entries else "No server is configured in this file."
     if row.status is Status.WATCHED:
         return "Its calls pass through mcpwatch." + (" u takes it out." if row.unwraps else "")
-    return _ADVICE[row.status]
+    asks = " `mcpwatch wrap --probe` asks it." if "--probe" in row.remark else ""
+    return f"{_ADVICE[row.status]}{asks}"
 
 
 def plan_lines(plan: Plan, home: str, width: int, *, ascii: bool = False) -> list[Line]:
