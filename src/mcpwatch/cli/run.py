@@ -5,6 +5,7 @@ The client waits for it: no click here, and next to nothing of ours is imported 
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,8 @@ class UsageError(Exception):
     """The command line was not understood."""
 
 
+GARBAGE = 50_000
+"""New objects between two looks of the garbage collector."""
 SWITCH_S = 0.0001
 """How long the recorder may keep the interpreter while a frame waits; Python's own 5 ms are felt."""
 
@@ -90,11 +93,12 @@ def _is_bridge(argv: Sequence[str]) -> bool:
 
 def _guard(name: str, command: Sequence[str], child: Child) -> int:
     """Relay for a server that has been started."""
-    child.watch()
     sys.setswitchinterval(SWITCH_S)
     from mcpwatch.guard.gate import Gate
     from mcpwatch.relay.stdio import Relay
 
+    gc.freeze()  # what is here now stays: the collector need not look at it again,
+    gc.set_threshold(GARBAGE)  # and calls leave nothing for it
     relay = Relay(child)
     gate = Gate(
         server=name,

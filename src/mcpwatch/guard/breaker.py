@@ -35,12 +35,12 @@ _NEVER = 1 << 100  # above any limit
 class _Undo:
     """Makes calls what they were, and owed again, if nothing of a transaction is kept."""
 
-    __slots__ = ("_owed", "_seen", "_taken")
+    __slots__ = ("_owed", "_taken", "seen")
 
     def __init__(self, owed: deque[Call]) -> None:
         self._owed = owed
         self._taken: list[Call] = []
-        self._seen: list[tuple[Call, bool, int, int]] = []
+        self.seen: list[tuple[Call, bool, int, int]] = []  # calls as they were: what had been charged for them
 
     def take(self) -> list[Call]:
         """All that is owed now."""
@@ -49,12 +49,8 @@ class _Undo:
             taken.append(owed.popleft())
         return taken
 
-    def keep(self, call: Call) -> None:
-        """Remember the call as it is."""
-        self._seen.append((call, call.charged, call.charged_tokens, call.charged_cost))
-
     def __call__(self) -> None:
-        for call, charged, tokens, cost in reversed(self._seen):
+        for call, charged, tokens, cost in reversed(self.seen):
             call.charged, call.charged_tokens, call.charged_cost = charged, tokens, cost
         self._owed.extendleft(reversed(self._taken))
 
@@ -217,7 +213,7 @@ class Breaker:
             if breach(limit, used + amount):
                 return self._trip(tx, limit, used + amount, f"{self._server}/{call.tool}")
             floors[key] = total - used
-        undo.keep(call)
+        undo.seen.append((call, call.charged, call.charged_tokens, call.charged_cost))
         calls, tokens, cost = _take_due(call)
         tx.charge(self._scopes(call.tool), calls=calls, tokens=tokens, cost=cost)
         return None
@@ -263,14 +259,14 @@ class Breaker:
         windows: dict[str, _Window] = {}
         tools: dict[str, tuple[list[int], list[_Window]]] = {}
         sums: dict[tuple[str, ...], list[int]] = {}
-        owed = undo.take()
+        owed, remember = undo.take(), undo.seen.append
         self._measure(owed)
         for call in owed:
             tokens = call.tokens_in + call.tokens_out
             if call.charged and tokens <= call.charged_tokens and call.cost <= call.charged_cost:
                 continue  # owed twice: its answer came before it was settled
             fresh = observing and not call.charged
-            undo.keep(call)
+            remember((call, call.charged, call.charged_tokens, call.charged_cost))
             due = _take_due(call)
             known = tools.get(call.tool)
             if known is None:
