@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mcpwatch.relay.child import Child, NotStarted
-from servers.processes import alive, wait_gone, wait_until
+from servers.processes import alive, marked, wait_gone, wait_until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 PARENT = """
@@ -63,7 +63,6 @@ def test_the_server_does_not_ignore_what_python_ignores():
 def test_the_server_holds_no_pipe_of_another():
     """Or the other's end of input would not reach it."""
     first = Child.start(SLEEP)
-    first.watch()
     second = Child.start(["sh", "-c", "ls -l /proc/$$/fd"])
     second.wait()
     shown = os.read(second.stdout, 10_000)
@@ -99,11 +98,45 @@ GUARD = """
 import os, sys
 from mcpwatch.relay.child import Child
 child = Child.start(sys.argv[1:])
-child.watch()
 print(child.pid, os.read(child.stdout, 100).decode(), flush=True)
 if sys.stdin.read(1):
     child.kill(); child.wait(); child.unwatch()
 """
+
+
+EARLY = """
+import os, signal, sys, time
+from mcpwatch.relay import child
+moment, step = int(sys.argv[1]), 0
+def count(name, work):
+    def counted(*arguments):
+        global step
+        step += 1
+        if step == moment and os.getpid() == guard:
+            os.kill(guard, signal.SIGKILL)
+        return work(*arguments)
+    setattr(os, name, counted)
+guard = os.getpid()
+for name in ("pipe", "fork", "close", "read"):
+    count(name, getattr(os, name))
+child.Child.start(sys.argv[2:])
+print("started", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("moment", range(1, 10))
+def test_kill_9_of_the_guard_at_any_step_of_the_start_leaves_nothing(moment, tmp_path):
+    """The server says nothing and heeds nothing: only its environment tells whose it is."""
+    mark = f"EARLY_{os.getpid()}_{moment}={tmp_path}"
+    deaf = ["sh", "-c", "trap '' TERM HUP INT; sleep 600; sleep 600"]
+    name, _, value = mark.partition("=")
+    command = [sys.executable, "-c", EARLY, str(moment), *deaf]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {name: value}) as guard:
+        assert guard.stdout
+        assert guard.stdout.read() == b""
+        assert guard.wait() == -signal.SIGKILL
+    wait_until(lambda: marked(mark) == [], "the end of what the guard started")
 
 
 @pytest.mark.parametrize("mode", ["meek", "stubborn"])
@@ -158,15 +191,16 @@ def test_kill_9_of_the_guard_takes_a_chain_of_launchers_along():
         assert in_group(group) == []
 
 
-def watchdogs(group: int) -> list[int]:
+def watchdogs(guard: int) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
-            if b"mcpwatch-watchdog" in words and str(group).encode() in words:
+            if b"mcpwatch-watchdog" in words and parent == guard:
                 found.append(int(entry.name))
     return found
 
@@ -177,9 +211,9 @@ def test_the_watchdog_goes_with_the_guard():
         assert guard.stdin
         assert guard.stdout
         pids = [int(word) for word in guard.stdout.readline().split()]
-        wait_until(lambda: watchdogs(pids[0]), "the watchdog")
+        (watchdog,) = watchdogs(guard.pid)
         guard.stdin.write(b"x")
         guard.stdin.close()
         assert guard.wait() == 0
-        assert watchdogs(pids[0]) == []
+        assert not alive(watchdog)
         wait_gone(pids)

@@ -1,17 +1,21 @@
 """The server's process: started first, signalled as a group, and never left behind.
 
 It leads a session of its own, so that a signal reaches all that it started. A watchdog (a shell that waits for us to
-go) kills the whole group should we be killed outright; nothing else survives a `kill -9` of the guard on every POSIX
-system. This module imports next to nothing: the server starts before the rest of mcpwatch is read from disk.
+go) ends the whole group should we be killed outright; nothing else survives a `kill -9` of the guard on every POSIX
+system. It is there before the server is, and the server's process tells it the group before it becomes the server, so
+that there is no moment at which we could be killed and leave it behind. This module imports next to nothing: the
+server starts before the rest of mcpwatch is read from disk.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 EOF_GRACE_S = 3.0
 """A server has this long to leave after its stdin was closed, before it gets SIGTERM."""
@@ -21,13 +25,15 @@ TERM_GRACE_S = 1.5
 
 POSIX = os.name == "posix"
 
-# Reads to the end of a pipe only the guard holds open, then ends the group $1, giving it $2 tenths of a second.
+# Reads the group from a pipe, then to its end: only the guard holds it open. Then ends the group, giving it $1 tenths
+# of a second.
 _WATCHDOG = """\
 trap "" HUP INT TERM
+read -r group || exit 0
 read -r _
-kill -TERM "-$1"
-while kill -0 "-$1" && [ "$2" -gt 0 ]; do sleep 0.1 || exec kill -KILL "-$1"; set -- "$1" $(($2 - 1)); done
-kill -KILL "-$1"
+kill -TERM "-$group"
+while kill -0 "-$group" && [ "$1" -gt 0 ]; do sleep 0.1 || exec kill -KILL "-$group"; set -- $(($1 - 1)); done
+kill -KILL "-$group"
 """
 
 
@@ -39,14 +45,44 @@ class NotStarted(Exception):
         self.code = code
 
 
+class Watchdog:
+    """The shell that outlives us. `pipe` is what it waits on: the server's group is written to it, once."""
+
+    def __init__(self, pid: int, pipe: int) -> None:
+        self._pid = pid
+        self.pipe = pipe
+
+    @classmethod
+    def start(cls) -> Watchdog | None:
+        """None where there is no shell: the closed pipes are then what the server notices."""
+        ours, theirs = _pipe()
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [(os.POSIX_SPAWN_DUP2, theirs, 0)]
+        # Not ours to hold open: the client waits for their end.
+        actions += [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+        shell = ["/bin/sh", "-c", _WATCHDOG, "mcpwatch-watchdog", str(int(TERM_GRACE_S * 10))]
+        try:
+            return cls(os.posix_spawn(shell[0], shell, {"PATH": os.defpath}, file_actions=actions, setsid=True), ours)
+        except OSError:
+            os.close(ours)
+            return None
+        finally:
+            os.close(theirs)
+
+    def stop(self) -> None:
+        """Nothing is left to watch."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self.pipe)
+
+
 class Child:
     """A running server. `stdin` and `stdout` are descriptors of our ends of its pipes."""
 
-    def __init__(self, pid: int, stdin: int, stdout: int) -> None:
+    def __init__(self, pid: int, stdin: int, stdout: int, watchdog: Watchdog | None = None) -> None:
         self.pid = pid
         self.stdin = stdin
         self.stdout = stdout
-        self._watchdog: tuple[int, int] | None = None
+        self._watchdog = watchdog
 
     @classmethod
     def start(cls, command: Sequence[str]) -> Child:
@@ -77,28 +113,11 @@ class Child:
         """End what is left of the group, at once."""
         self.signal(signal.SIGKILL)
 
-    def watch(self) -> None:
-        """Start the watchdog."""
-        try:
-            ours, theirs = _pipe()
-            actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [(os.POSIX_SPAWN_DUP2, theirs, 0)]
-            # Not ours to hold open: the client waits for their end.
-            actions += [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
-            shell = ["/bin/sh", "-c", _WATCHDOG, "mcpwatch-watchdog", str(self.pid), str(int(TERM_GRACE_S * 10))]
-            pid = os.posix_spawn(shell[0], shell, {"PATH": os.defpath}, file_actions=actions, setsid=True)
-        except OSError:
-            return  # no shell here: the closed pipes are what the server notices
-        os.close(theirs)
-        self._watchdog = (pid, ours)
-
     def unwatch(self) -> None:
         """Stop the watchdog, once the group is gone."""
         if self._watchdog is not None:
-            pid, pipe = self._watchdog
+            self._watchdog.stop()
             self._watchdog = None
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            os.close(pipe)
 
     def group_gone(self) -> bool:
         """Whether nothing is left of the group."""
@@ -130,26 +149,46 @@ def _pipe() -> tuple[int, int]:
 
 
 def _spawn(command: Sequence[str]) -> Child:
+    words = [os.fsencode(word) for word in command]
+    if any(b"\0" in word for word in words):
+        raise ValueError("embedded null byte")
+    watchdog = Watchdog.start()
     stdin, their_stdin = _pipe()
     stdout, their_stdout = os.pipe()
+    failure, report = os.pipe()
+    pid = os.fork()  # not posix_spawn: what is to become the server has something to do before
+    if not pid:
+        _become(words, their_stdin, their_stdout, watchdog.pipe if watchdog else -1, report)
+    for fd in (their_stdin, their_stdout, report):
+        os.close(fd)
+    number = os.read(failure, 32)  # ends when the server runs
+    os.close(failure)
+    if not number:
+        return Child(pid, stdin, stdout, watchdog)
+    os.waitpid(pid, 0)
+    for fd in (stdin, stdout):
+        os.close(fd)
+    if watchdog is not None:
+        watchdog.stop()
+    raise OSError(int(number), os.strerror(int(number)))
+
+
+def _become(words: list[bytes], stdin: int, stdout: int, watch: int, report: int) -> NoReturn:
+    """In the new process: turn into the server, or report why not."""
     try:
+        os.setsid()
+        if watch >= 0:
+            os.write(watch, b"%d\n" % os.getpid())
+        os.dup2(stdin, 0)
+        os.dup2(stdout, 1)
         # Python ignores SIGPIPE; servers expect the default. A hangup ignored by nohup stays ignored.
-        pid = os.posix_spawnp(
-            command[0],
-            list(command),
-            os.environ,
-            file_actions=[(os.POSIX_SPAWN_DUP2, their_stdin, 0), (os.POSIX_SPAWN_DUP2, their_stdout, 1)],
-            setsid=True,
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
-        )
-    except BaseException:
-        os.close(stdin)
-        os.close(stdout)
-        raise
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        os.execvp(words[0], words)
+    except OSError as error:
+        os.write(report, b"%d" % (error.errno or errno.EIO))
     finally:
-        os.close(their_stdin)
-        os.close(their_stdout)
-    return Child(pid, stdin, stdout)
+        os._exit(127)
 
 
 class _Process(Child):
@@ -174,9 +213,6 @@ class _Process(Child):
 
     def kill(self) -> None:
         self._process.kill()
-
-    def watch(self) -> None:
-        """No watchdog here."""
 
     def group_gone(self) -> bool:
         return self._process.poll() is not None
