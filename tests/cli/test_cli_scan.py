@@ -76,6 +76,17 @@ def test_scan_finds_the_poisoned_tool_and_keeps_the_verdict(machine) -> None:
     assert "calendar/add_event" in machine("findings").out
 
 
+def test_no_server_gets_out_of_being_judged_by_definitions_that_follow_no_schema(machine) -> None:
+    done = machine("scan", "--config", configure(machine, odd=entry(server_command("odd_lists"))), "--yes", "--json")
+    found = json.loads(done.out)
+    levels = {definition["name"]: definition["level"] for definition in found["definitions"]}
+    danger = dict.fromkeys(("odd_schema", "odd_text", "odd_prompt", ""), "danger")
+    assert levels == {"good": "safe", **danger}, "what a server is called is read with its instructions"
+    [problem] = found["problems"]
+    assert problem["server"] == "odd" and "3 of 6 entries not scanned" in problem["problem"]
+    assert done.code == exits.FAILED
+
+
 @pytest.mark.parametrize(("level", "code"), [("danger", exits.FOUND), ("caution", exits.FOUND)])
 def test_fail_on_a_dangerous_definition(machine, level, code) -> None:
     config = configure(machine, calendar=entry(CALENDAR))

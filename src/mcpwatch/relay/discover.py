@@ -77,9 +77,9 @@ async def discover(target: Target, deadline_s: float = DEADLINE_S) -> Found:
     with tempfile.TemporaryFile() as stderr:
         try:
             with anyio.fail_after(deadline_s):
-                async with _connected(target, stderr, deadline_s) as client:
+                async with _connected(target, stderr, deadline_s) as (client, heard):
                     found.protocol = client.protocol_version
-                    await _list_all(client, found)
+                    await _list_all(client, heard, found)
         except TimeoutError:
             found.problems.append(f"did not answer within {deadline_s:g} s")
         # Whatever a stranger's server makes the SDK raise is a server that was not scanned.
@@ -88,44 +88,88 @@ async def discover(target: Target, deadline_s: float = DEADLINE_S) -> Found:
     return found
 
 
+class _Heard:
+    """What a server sends, on its way to the SDK: `result` is that of its last answer, as it came.
+
+    The SDK's models refuse a whole page for one definition they do not understand, and drop what they do not know.
+    A server must not get out of being judged by either.
+    """
+
+    def __init__(self) -> None:
+        self.result: Any = None
+        self._stream: Any = None
+
+    @asynccontextmanager
+    async def on(self, transport: Any) -> AsyncIterator[tuple[Any, Any]]:
+        """The transport, listened to."""
+        async with transport as (self._stream, write):
+            yield self, write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __aiter__(self) -> _Heard:
+        return self
+
+    async def __anext__(self) -> Any:
+        return self._noted(await anext(self._stream))
+
+    async def receive(self) -> Any:
+        return self._noted(await self._stream.receive())
+
+    def _noted(self, message: Any) -> Any:
+        result = getattr(getattr(message, "message", None), "result", None)
+        if result is not None:
+            self.result = result
+        return message
+
+    async def __aenter__(self) -> _Heard:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> Any:
+        return await self._stream.__aexit__(*error)
+
+
 @asynccontextmanager
-async def _connected(target: Target, stderr: IO[bytes], deadline_s: float) -> AsyncIterator[Client]:
+async def _connected(target: Target, stderr: IO[bytes], deadline_s: float) -> AsyncIterator[tuple[Client, _Heard]]:
     import httpx2
     from mcp import Client
     from mcp.client.sse import sse_client
     from mcp.client.streamable_http import streamable_http_client
 
+    heard = _Heard()
     options: dict[str, Any] = {"read_timeout_seconds": deadline_s, "cache": None}
     if target.transport == "stdio":
         env = environment(target.env, _OURS)
         transport = launched(target.command, env=env, cwd=target.cwd, stderr=stderr)
-        async with Client(transport, **options) as client:
-            yield client
+        async with Client(heard.on(transport), **options) as client:
+            yield client, heard
     elif target.transport == "sse":
-        async with Client(sse_client(target.url, headers=target.headers), **options) as client:
-            yield client
+        async with Client(heard.on(sse_client(target.url, headers=target.headers)), **options) as client:
+            yield client, heard
     else:
         timeout = httpx2.Timeout(deadline_s)
         async with (
             httpx2.AsyncClient(headers=target.headers, timeout=timeout) as http,
-            Client(streamable_http_client(target.url, http_client=http), **options) as client,
+            Client(heard.on(streamable_http_client(target.url, http_client=http)), **options) as client,
         ):
-            yield client
+            yield client, heard
 
 
-async def _list_all(client: Client, found: Found) -> None:
+async def _list_all(client: Client, heard: _Heard, found: Found) -> None:
+    if isinstance(heard.result, dict):  # of the greeting
+        _read_into(found, "instructions", heard.result)
     can = client.server_capabilities
     asked = {"tool": True, "prompt": can.prompts is not None}
     asked["resource"] = asked["template"] = can.resources is not None
-    if client.instructions:
-        _read_into(found, "instructions", {"instructions": client.instructions})
     found.complete.add("instructions")
     for kind, wanted in asked.items():
         if not wanted:
             found.complete.add(kind)
             continue
         try:
-            await _list(client, kind, found)
+            await _list(client, heard, kind, found)
             found.complete.add(kind)
         except _Refused as error:
             found.problems.append(f"{_METHODS[kind]}: {error}")
@@ -139,7 +183,7 @@ _METHODS: Final = {
 }
 
 
-async def _list(client: Client, kind: str, found: Found) -> None:
+async def _list(client: Client, heard: _Heard, kind: str, found: Found) -> None:
     """Every page of one list. Raises _Refused."""
     import mcp_types as types
     from mcp import MCPError
@@ -155,15 +199,18 @@ async def _list(client: Client, kind: str, found: Found) -> None:
     for _ in range(MAX_PAGES):
         request = requests[kind](params=types.PaginatedRequestParams(cursor=cursor))
         try:
-            # As a plain object: the SDK's models drop what they do not know, and a fingerprint is of everything.
+            heard.result = None
             answer: Any = TypeAdapter(dict[str, Any])
-            result: dict[str, Any] = await client.session.send_request(request, answer)
+            await client.session.send_request(request, answer)
         except MCPError as error:
             if error.code == METHOD_NOT_FOUND and cursor is None:
                 return
             raise _Refused(f"error {error.code}: {error.message}") from error
-        except ValidationError as error:
-            raise _Refused("the answer does not follow the protocol") from error
+        except ValidationError:
+            pass  # what of it can be read, is
+        result = heard.result
+        if not isinstance(result, dict):
+            raise _Refused("the answer does not follow the protocol")
         _read_into(found, kind, result)
         following = result.get("nextCursor")
         if following is None:
@@ -175,18 +222,38 @@ async def _list(client: Client, kind: str, found: Found) -> None:
 
 
 def _read_into(found: Found, kind: str, result: Mapping[str, Any]) -> None:
+    """Takes in a page; where it cannot be read whole, every definition of it that can. Raises _Refused."""
     kept = found.definitions.setdefault(kind, [])
     try:
-        page = read_page(kind, Raw(json.dumps(result).encode()))
+        page = _page(kind, result)
+        if page is None:
+            if kind in LIST_KEYS:
+                raise _Refused("the answer has no list")
+            return
+        kept.extend(page)
     except Malformed as error:
-        raise _Refused(str(error)) from error
-    if page is None:
-        if kind in LIST_KEYS:
-            raise _Refused("the answer has no list")
-        return
-    kept.extend(Definition(kind, x.name, x.fingerprint, x.json) for x in page.found)
+        if kind not in LIST_KEYS or not isinstance(entries := result.get(LIST_KEYS[kind][0]), list):
+            raise _Refused(str(error)) from error
+        _read_singly(found, kind, entries)
     if len(kept) > MAX_ITEMS:
         raise _Refused(f"more than {MAX_ITEMS} definitions")
+
+
+def _page(kind: str, result: Mapping[str, Any]) -> list[Definition] | None:
+    page = read_page(kind, Raw(json.dumps(result).encode()))
+    return None if page is None else [Definition(kind, x.name, x.fingerprint, x.json) for x in page.found]
+
+
+def _read_singly(found: Found, kind: str, entries: list[Any]) -> None:
+    """Every definition that can be read; of the others, one sentence."""
+    unread = 0
+    why = ""
+    for entry in entries[: MAX_ITEMS + 1]:
+        try:
+            found.definitions[kind] += _page(kind, {LIST_KEYS[kind][0]: [entry]}) or []
+        except Malformed as error:
+            unread, why = unread + 1, str(error)
+    found.problems.append(f"{_METHODS[kind]}: {unread} of {len(entries)} entries not scanned: {why}")
 
 
 def _said(error: BaseException, stderr: IO[bytes]) -> str:
