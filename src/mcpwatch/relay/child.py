@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import NoReturn
 
 EOF_GRACE_S = 3.0
 """A server has this long to leave after its stdin was closed, before it gets SIGTERM."""
@@ -173,8 +172,8 @@ def _spawn(command: Sequence[str]) -> Child:
     raise OSError(int(number), os.strerror(int(number)))
 
 
-def _become(words: list[bytes], stdin: int, stdout: int, watch: int, report: int) -> NoReturn:
-    """In the new process: turn into the server, or report why not."""
+def _become(words: list[bytes], stdin: int, stdout: int, watch: int, report: int) -> None:
+    """In the new process: turn into the server, or report why not. Never returns."""
     try:
         os.setsid()
         if watch >= 0:
