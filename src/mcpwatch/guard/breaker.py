@@ -78,7 +78,7 @@ class Breaker:
 
     def __init__(self, server: str, ledger: Ledger, measure: Callable[[Sequence[Call]], object]) -> None:
         self._server = server
-        self._ledger = ledger
+        self.ledger = ledger
         self._measure = measure
         self._owed: deque[Call] = deque()  # admitted or answered, not yet (fully) charged
         self._looking = threading.Lock()  # held only to swap the policy, never while the ledger is asked
@@ -93,11 +93,11 @@ class Breaker:
 
     def policy(self) -> Policy:
         """The policy in force now: 0.5 µs when nothing was committed since the last look."""
-        news = self._ledger.news()
+        news = self.ledger.news()
         if news != self._seen:
             found = None
-            if self._ledger.policy_version() != self._policy.version:
-                found = self._ledger.policy()
+            if self.ledger.policy_version() != self._policy.version:
+                found = self.ledger.policy()
             with self._looking:
                 if found is not None and found.version >= self._policy.version:
                     self._adopt(found)  # else a transaction of ours has seen a newer one
@@ -109,7 +109,7 @@ class Breaker:
         known = self._policy
         if known.armed and not known.lock.locked and self.protected(tool):
             return known
-        return known if self._ledger.news() == self._seen else self.policy()
+        return known if self.ledger.news() == self._seen else self.policy()
 
     @property
     def armed(self) -> bool:
@@ -189,7 +189,7 @@ class Breaker:
             self._owed.append(call)
             return None
         self._measure((call,))
-        with self._ledger.transaction() as tx:
+        with self.ledger.transaction() as tx:
             return self._admit(tx, call, policy)
 
     def _admit(self, tx: Transaction, call: Call, policy: Policy) -> Refusal | None:

@@ -6,25 +6,22 @@ import itertools
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from mcpwatch.guard import refusal
 from mcpwatch.guard.breaker import Breaker, PolicyMoved
 from mcpwatch.guard.measure import Measure
+from mcpwatch.guard.reading import Reading
 from mcpwatch.guard.refusal import Refusal
-from mcpwatch.guard.review import TOOL, Facts, Judge, Review
+from mcpwatch.guard.review import Facts, Judge, Review
 from mcpwatch.meter.prices import PriceBook
-from mcpwatch.meter.tokens import estimate
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError, storable, turn_is_free
-from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.recorder import RETRY_S, Recorder
-from mcpwatch.store.records import Call, Definition, Outcome, Policy, Verdict
+from mcpwatch.store.records import Call, Definition, Outcome, Policy
 from mcpwatch.store.retention import Retention
 from mcpwatch.store.transaction import Transaction
 
@@ -34,8 +31,6 @@ POLICY_TRIES = 10  # a policy that changes between look and charge as often as t
 IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
 KEPT_BYTES = 65_536  # of a body while it waits to be recorded; longer ones are measured at once and cut
-
-
 SLOW_NS = 5_000_000  # a decision that took longer has waited for a writer of another process
 SLOW_S = 1.0  # for so long the next ones are expected to wait too
 
@@ -64,18 +59,12 @@ class Gate:
         self._server = server = storable(server)
         self._on_lock = on_lock
         self._on_visible = on_visible
-        self._load_judge = load_judge
-        self._judge: tuple[Judge, str] = (_not_judged, "")
-        self._rules_ready = threading.Event()
-        self._review = Review(server)
-        self._sharing: weakref.WeakSet[Review] = weakref.WeakSet()  # the reviews of the seats
-        self._reviewing = threading.Lock()
-        self._visible_changed: set[str] = set()
         self._state = state
         self._numbers = itertools.count(1)
         self._ready = threading.Event()
         self._stop = threading.Event()
         self._busy = threading.Event()
+        self._reading = Reading(server, load_judge, self._busy.set)
         self._open: set[int] = set()  # numbers of admitted protected calls without an answer
         self._breaker: Breaker | None = None
         self._ledger: Ledger | None = None
@@ -109,7 +98,7 @@ class Gate:
     def admit(self, call: Call, review: Review | None = None) -> Refusal | None:
         """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
         self._stamp(call)
-        refused = self._decide(call, review or self._review)
+        refused = self._decide(call, review)
         if time.monotonic_ns() - call.started_ns > SLOW_NS:
             self._slow_until = time.monotonic() + SLOW_S
         if refused is None:
@@ -164,10 +153,7 @@ class Gate:
 
     def share(self, review_of: Callable[[Facts], Review]) -> tuple[Review, Recorder]:
         """What a seat needs of its gate."""
-        with self._reviewing:
-            review = review_of(self._review.facts)
-            self._sharing.add(review)
-        return review, self._recorder
+        return self._reading.share(review_of), self._recorder
 
     def close(self, exit_code: int | None) -> None:
         """Write what is left and end the session."""
@@ -180,7 +166,7 @@ class Gate:
 
     # -- deciding --------------------------------------------------------------------------------------
 
-    def _decide(self, call: Call, review: Review) -> Refusal | None:
+    def _decide(self, call: Call, review: Review | None) -> Refusal | None:
         problem: StateError | str = "it could not be opened in time"
         try:
             for _ in range(POLICY_TRIES):
@@ -202,30 +188,17 @@ class Gate:
         call.protected = self._breaker.protected(call.tool) if self._breaker is not None else True
         return refusal.state_broken(f"{self._server}/{call.tool}", str(problem)) if call.protected else None
 
-    def _decided(self, breaker: Breaker, call: Call, review: Review) -> Refusal | None:
+    def _decided(self, breaker: Breaker, call: Call, review: Review | None) -> Refusal | None:
         policy = breaker.policy_for(call.tool)
-        with self._reviewing:
-            if policy.version != self._review.facts.version:
-                self._refresh_review(policy)
-            if not call.from_server and not review.lets_pass(call.tool):
-                if not review.is_listed(call.tool) and "unlisted" not in call.flags:
-                    call.flags = f"{call.flags},unlisted" if call.flags else "unlisted"
-                refused = review.refusal(TOOL, call.tool)
-                if refused is not None:
-                    call.protected = breaker.protected(call.tool)
-                    return refused
+        if not call.from_server:
+            refused = self._reading.refuses(call, policy, breaker.ledger, review)
+            if refused is not None:
+                call.protected = breaker.protected(call.tool)
+                return refused
         if self._misconfigured and policy.armed and breaker.protected(call.tool):
             call.protected = True
             return refusal.misconfigured(f"{self._server}/{call.tool}", self._misconfigured)
         return breaker.admit(call, policy)
-
-    def _policy(self, wait_s: float) -> Policy | None:
-        """The policy in force, or None while the state file fails or is not open yet."""
-        try:
-            return self._look(wait_s)[1]
-        except StateError as error:
-            self._problem = error
-            return None
 
     def _look(self, wait_s: float = OPEN_DEADLINE_S) -> tuple[Breaker | None, Policy | None]:
         """The breaker and the policy in force; (None, None) while the state file fails or is not open yet."""
@@ -258,61 +231,25 @@ class Gate:
         `first` and `last` say whether it is the first and the last page. With the state file unusable the rules
         still judge; only what people decided is not known.
         """
-        self._rules_ready.wait(OPEN_DEADLINE_S)
-        policy = self._policy(HELLO_DEADLINE_S if kind == "instructions" else OPEN_DEADLINE_S)
-        judge, rules = self._judge
-        review = review or self._review
-        with self._reviewing:
-            if policy is not None:
-                self._try_refresh(policy)
-            todo = review.unjudged(kind, found, rules, first=first)
-        # Outside the lock: a text made to be slow must not hold up a refusal or the panic key.
-        judged = (judge(text, self._server, todo.own, todo.others) for text in todo.texts)
-        verdicts = [*judged, *todo.beyond]
-        with self._reviewing:
-            hidden = review.listing(kind, found, verdicts, first=first, last=last)
-            complete = review.names(kind) if last else None
-        self._recorder.defer(partial(self._save, kind, tuple(found), verdicts, complete))
+        self._refresh_reading(HELLO_DEADLINE_S if kind == "instructions" else OPEN_DEADLINE_S)
+        hidden, write = self._reading.page(kind, found, first=first, last=last, review=review)
+        self._recorder.defer(write)
         return hidden
 
     def held(self, kind: str, name: str | None, review: Review | None = None) -> Refusal | None:
         """Whether a prompt, a resource or a template is quarantined: asked before a request about it passes. A name
         of None could not be read."""
-        policy = self._policy(OPEN_DEADLINE_S)
-        with self._reviewing:
-            if policy is not None:
-                self._try_refresh(policy)
-            return (review or self._review).refusal(kind, name)
+        self._refresh_reading(OPEN_DEADLINE_S)
+        return self._reading.held(kind, name, review)
 
-    def _save(
-        self,
-        kind: str,
-        found: tuple[Definition, ...],
-        verdicts: list[Verdict],
-        complete: set[tuple[str, str]] | None,
-        tx: Transaction,
-    ) -> None:
-        save_listed(tx, self._server, [(x, estimate(x.json.encode("utf-8", "surrogatepass"))) for x in found])
-        for verdict in verdicts:
-            save_verdict(tx, verdict)
-        if complete is not None:
-            mark_gone(tx, self._server, kind, complete)
-
-    def _try_refresh(self, policy: Policy) -> None:
+    def _refresh_reading(self, wait_s: float) -> None:
+        """With the state file unusable, what was known of it goes on."""
         try:
-            self._refresh_review(policy)
+            breaker, policy = self._look(wait_s)
+            if breaker is not None and policy is not None:
+                self._reading.refresh(policy, breaker.ledger)
         except StateError as error:
             self._problem = error
-
-    def _refresh_review(self, policy: Policy) -> None:
-        """Read the reviews again when the policy moved; tell the relay when the client may see other things now."""
-        if policy.version == self._review.version or self._ledger is None:
-            return
-        known = self._ledger.definitions(self._server)
-        changed = self._review.load(known, strict=policy.strict, version=policy.version, sharing=self._sharing)
-        if changed:
-            self._visible_changed |= changed
-            self._busy.set()
 
     # -- opening ---------------------------------------------------------------------------------------
 
@@ -322,14 +259,11 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - a gate that fails refuses
             self._unrecorded = StateError(f"the guard could not start: {type(error).__name__}: {error}")
         finally:
-            self._rules_ready.set()
             self._ready.set()
         self._watch_state()
 
     def _prepare(self) -> None:
-        if self._load_judge is not None:
-            self._judge = self._load_judge()
-        self._rules_ready.set()
+        self._reading.load_rules()
         try:
             config = configuration.load()
             self._measure.prices = PriceBook.from_config(config.default_price_per_1k, config.prices)
@@ -378,7 +312,7 @@ class Gate:
                 self._breaker.policy()
                 if owed is not None:
                     self._breaker.inherit(owed)
-                self._review.version = -1
+                self._reading.doubt()
                 self._problem = None
             except StateError as error:
                 self._problem = error
@@ -433,9 +367,7 @@ class Gate:
             breaker, policy = self._look()
             if breaker is None or policy is None:
                 return
-            with self._reviewing:
-                self._refresh_review(policy)
-                changed, self._visible_changed = self._visible_changed, set()
+            changed = self._reading.news(policy, breaker.ledger)
         except StateError as error:
             self._problem = error
             return
@@ -465,9 +397,3 @@ class Gate:
             call.arguments, call.arguments_bytes = body, len(frame)
         self._stamp(call)
         self._recorder.put(call, done=True)
-
-
-def _not_judged(
-    definition: Definition, server: str, own: Sequence[str], others: dict[str, tuple[str, ...]]
-) -> Verdict:
-    return Verdict(definition.fingerprint, server, "local", "", None, error="no rules were loaded")
