@@ -12,6 +12,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ _TOKEN = re.compile(
     r"|(?P<esc>\x1b.)|(?P<text>.)",
     re.DOTALL,
 )
-_LEFT_OUT = {"NO_COLOR", "MCPWATCH_THEME", "TMUX", "COLUMNS", "LINES"}
+_LEFT_OUT = {"XDG_CONFIG_HOME", "NO_COLOR", "MCPWATCH_THEME", "TMUX", "COLUMNS", "LINES"}
 
 
 class Terminal:
@@ -37,7 +38,11 @@ class Terminal:
         self._shown: tuple[int, list[str]] = (-1, [])  # of how many bytes, and their picture
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT}
+        # The screen looks at the AI clients' files of whoever is at home.
+        self._home = tempfile.TemporaryDirectory(prefix="mcpwatch-home-")
+        home = self._home.name
+        ours_only = {"HOME": home, "MCPWATCH_STATE": f"{home}/state", "MCPWATCH_CONFIG": f"{home}/config.toml"}
+        clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT} | ours_only
         self.process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
@@ -93,6 +98,7 @@ class Terminal:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         os.close(self._fd)
+        self._home.cleanup()
 
     def tokens(self) -> Iterator[tuple[str, str]]:
         for match in _TOKEN.finditer(self.raw.decode("utf-8", "surrogateescape")):

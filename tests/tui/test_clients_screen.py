@@ -161,6 +161,25 @@ async def test_secrets_are_masked_in_the_preview(tmp_path: Path) -> None:
         assert "•••" in shown(screen) and TOKEN not in shown(screen) and "opensesame" not in shown(screen)
 
 
+async def test_what_cannot_be_looked_at_is_said_and_looked_at_again(here: Surroundings) -> None:
+    machine = wiring(here)
+    look, broken = machine.watch.look, True
+
+    def failing(**more):
+        if broken:
+            raise RecursionError("too deep")
+        return look(**more)
+
+    machine.watch.look = failing
+    async with running(busy_source(), wiring=machine) as (app, pilot):
+        await until(pilot, lambda: app.wiring.problem)
+        await press(pilot, "w")
+        await until(pilot, lambda: "the clients' files cannot be looked at: too deep" in text_of(app))
+        broken = False
+        await until(pilot, lambda: "github" in text_of(app))
+        assert not app.wiring.problem
+
+
 # --- choosing ---
 
 
@@ -235,6 +254,9 @@ async def test_wrap_asks_writes_and_says_what_it_did(here: Surroundings) -> None
         await until(pilot, lambda: "Restart the clients" in text_of(app))
         await press(pilot, "j")
         await until(pilot, lambda: "Restart the clients" not in text_of(app))
+        await press(pilot, "escape")
+        await opened(app, pilot)
+        assert not app.wiring.done and "Restart the clients" not in text_of(app)
 
 
 async def test_a_file_changed_between_question_and_answer_is_left_alone_and_the_others_are_written(
@@ -253,6 +275,10 @@ async def test_a_file_changed_between_question_and_answer_is_left_alone_and_the_
         assert "it was changed by another program meanwhile" in text_of(app)
         assert cursor.read_bytes() == theirs
         assert servers(desktop)["fetch"]["command"] == PROGRAM
+        await until(pilot, lambda: not app.wiring.progress)
+        # What was refused is still selected, for the next try.
+        chosen = {entry.name for entry in app.wiring.entries if entry.key in app.wiring.chosen}
+        assert chosen == {"github", "postgres"}
         assert isinstance(app.screen, ClientsScreen) and app.screen is screen
 
 

@@ -23,6 +23,7 @@ from mcpwatch.clients.watch import Watch
 from mcpwatch.clients.write import NotWritten
 from mcpwatch.store.paths import state_dir
 from mcpwatch.tui.client_rows import EntryKey, EntryLine, FileLine, entries_of, file_lines, where
+from mcpwatch.tui.safe_text import safe_text
 
 EVERY_S = 15.0  # how often it is looked whether a file changed
 SHARE = 20  # a look that took long is followed by a rest this many times as long
@@ -102,8 +103,12 @@ class Wiring:
 
     async def _look(self, watch: Watch, anew: bool) -> list[ConfigFile] | None:
         anew, self._stale = anew or self._stale, True  # who asked may go away before the answer is here
-        found = await asyncio.to_thread(watch.look, anew=anew)
-        self._stale = False
+        try:
+            found = await asyncio.to_thread(watch.look, anew=anew)
+            self.problem = ""
+        except (OSError, RuntimeError, ValueError) as error:  # a folder that went, a tree too deep, an odd path
+            found, self.problem = [], safe_text(f"the clients' files cannot be looked at: {error}", ascii=self.ascii)
+        self._stale = bool(self.problem)
         if found is None:
             return None
         files = file_lines(found, self.home, ascii=self.ascii)
@@ -116,6 +121,7 @@ class Wiring:
         return found
 
     def opened(self) -> None:
+        """A screen that shows it."""
         self._open += 1
 
     def closed(self) -> None:
@@ -143,8 +149,9 @@ class Wiring:
             self.progress = f"writing {n} of {len(changes)}"
             self.changed()
             self.done.append(await asyncio.to_thread(self._apply, change))
+            if self.done[-1].written:
+                self.chosen -= {(str(change.file.path), step.server.entry.way) for step in change.steps}
         self.progress = ""
-        self.chosen = set()
         await self.look(anew=True)
         self.changed()
         return self.done

@@ -7,6 +7,7 @@ files was answered; what is chosen and what came of it stays when the screen is 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual import on
@@ -22,12 +23,13 @@ from mcpwatch.tui.screens.rewire import UnwrapScreen, WrapScreen
 from mcpwatch.tui.widgets.client_list import ClientList
 from mcpwatch.tui.widgets.linelist import LineList
 from mcpwatch.tui.widgets.pager import Pager
-from mcpwatch.tui.wiring import Action, Wiring
+from mcpwatch.tui.wiring import Action, Plan, Wiring
 
 if TYPE_CHECKING:
     from mcpwatch.tui.app import McpWatchApp
 
 HINT = "space select · a all · enter wrap · u unwrap · r look again · esc close"
+READING: Line = [("reading…", "dim")]
 SETTLE_S = 0.1  # a cursor that runs through the list plans nothing on its way
 
 
@@ -79,7 +81,7 @@ class ClientsScreen(ModalScreen[None]):
         if not self.rows.rows:
             self.rows.set_rows(rows_of(self._wiring.files))
         first = next((entry.key for entry in self._wiring.entries if entry.to_wrap), None)
-        self.rows.go_to(self._at or first)
+        self.rows.begin_at(self._at or first)
         self._show_preview()
 
     # --- what the keys are about ---
@@ -115,12 +117,19 @@ class ClientsScreen(ModalScreen[None]):
         lines = self._said(width)
         title = "Preview"
         if targets:
+            self.preview.set_lines(title, [*lines, READING])
             await asyncio.sleep(SETTLE_S)
-            plan = await wiring.plan(action, targets)
-            title = "What wrapping would change" if action == "wrap" else "What unwrapping would change"
-            lines += plan_lines(plan, wiring.home, width, ascii=self.host.ascii)
-        if self.is_attached:
+            self._show_plan(action, await wiring.plan(action, targets), lines)
+        elif self.is_attached:
             self.preview.set_lines(title, lines)
+
+    def _show_plan(self, action: Action, plan: Plan, above: Sequence[Line] = ()) -> None:
+        if not self.is_attached:
+            return
+        width = max(20, self.preview.size.width - 4)
+        lines = [*above, *plan_lines(plan, self._wiring.home, width, ascii=self.host.ascii)]
+        title = "What wrapping would change" if action == "wrap" else "What unwrapping would change"
+        self.preview.set_lines(title, lines)
 
     def _said(self, width: int) -> list[Line]:
         if self._wiring.chosen:
@@ -131,9 +140,13 @@ class ClientsScreen(ModalScreen[None]):
     @on(LineList.Moved)
     def _moved(self, event: LineList.Moved) -> None:
         if event.source is self.rows:
-            if not self._wiring.progress:
-                self._show_done = False
+            self._forget_done()
             self._show_preview()
+
+    def _forget_done(self) -> None:
+        """What came of the last change was seen."""
+        if not self._wiring.progress:
+            self._show_done, self._wiring.done = False, []
 
     @on(ClientList.Marked)
     def _clicked(self) -> None:
@@ -161,16 +174,18 @@ class ClientsScreen(ModalScreen[None]):
         others, so those are chosen one by one."""
         marked = {entry.key for entry in self._wiring.entries if entry.wraps and not entry.project}
         chosen = self._wiring.chosen
-        self._choose(set() if chosen and marked <= chosen else marked)
+        if not marked and not chosen:
+            self.host.say("All of yours that can be is behind mcpwatch.")
+        self._choose(set() if marked <= chosen else chosen | marked)
 
     def _choose(self, keys: set[EntryKey]) -> None:
         self._wiring.chosen = keys
-        self._show_done = False
+        self._forget_done()
         self.rows.redraw()
         self._show_preview()
 
     async def action_again(self) -> None:
-        self._show_done = False
+        self._forget_done()
         await self._wiring.look(anew=True)
         self.clients_changed()
 
@@ -181,9 +196,8 @@ class ClientsScreen(ModalScreen[None]):
         self._ask("unwrap")
 
     @on(LineList.Chosen)
-    def _chosen(self, event: LineList.Chosen) -> None:
-        if event.source is self.rows:
-            self._ask("wrap")
+    def _chosen(self) -> None:
+        self._ask("wrap")
 
     # --- changing ---
 
@@ -194,6 +208,7 @@ class ClientsScreen(ModalScreen[None]):
         targets = self._targets(action)
         if targets:
             self._busy = True
+            self.preview.set_lines("Preview", [READING])
             self.run_worker(self._confirm(action, targets))
         elif action == "wrap":
             self.host.say("Nothing here to put mcpwatch in front of: select servers with space, or all with a.")
@@ -211,11 +226,16 @@ class ClientsScreen(ModalScreen[None]):
             kept = (reason for change in plan.changes for _, reason in change.kept)
             why = plan.problem or next(kept, "the files changed meanwhile")
             self.host.say(f"Nothing to change: {why}.", "warning")
+            self._show_preview()
             return
+
+        self._show_plan(action, plan)
 
         def answered(yes: bool | None, doing: list[Change] = doing) -> None:
             if yes:
                 self._show_done = True
                 self.host.rewire(doing)
+            else:
+                self._show_preview()
 
         self.host.push_screen(WrapScreen(doing) if action == "wrap" else UnwrapScreen(doing), answered)

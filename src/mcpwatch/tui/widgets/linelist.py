@@ -117,9 +117,18 @@ class LineList(Lines, Generic[Row], can_focus=True):
 
     def go_to(self, key: Hashable) -> None:
         """The cursor goes to the row with this key, if it is there."""
-        at = next((i for i, row in enumerate(self.rows) if self.row_key(row) == key), None)
-        if at is not None:
+        if (at := self._at(key)) is not None:
             self._go(at)
+
+    def begin_at(self, key: Hashable) -> None:
+        """The cursor stands there, and nobody moved it."""
+        if (at := self._at(key)) is not None:
+            self.cursor = at
+            self._clamp()
+            self.redraw()
+
+    def _at(self, key: Hashable) -> int | None:
+        return next((i for i, row in enumerate(self.rows) if self.row_key(row) == key), None)
 
     def action_move(self, by: int) -> None:
         self._go(self.cursor + by)
