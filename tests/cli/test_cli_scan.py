@@ -257,9 +257,14 @@ def test_b14_json_and_sarif(machine) -> None:
     for log in (machine("scan", "--config", config, "--sarif"), machine("findings", "--sarif")):
         sarif = json.loads(log.out)
         jsonschema.Draft7Validator(SCHEMA).validate(sarif)
-        assert {result["level"] for result in sarif["runs"][0]["results"]} & {"error", "note", "warning"}
+        [run] = sarif["runs"]
+        # B5: every finding of a definition that scores 85 or more is high.
+        assert {result["level"] for result in run["results"]} == {"error"}
+        for rule in run["tool"]["driver"]["rules"]:
+            assert rule["shortDescription"]["text"] != rule["id"], "it says why"
     lines = [json.loads(line) for line in machine("findings", "--json").out.splitlines()]
     assert lines and all(line["server"] == "calendar" and line["verdict"] == "deny" for line in lines)
+    assert {(line["severity"], line["score"] >= 85) for line in lines} == {("high", True)}
     assert "add_event" not in machine("findings", "--server", "other", "--json").out
 
 

@@ -13,6 +13,7 @@ import msgspec
 from mcpwatch.cli.output import print_line, safe
 from mcpwatch.scan import export
 from mcpwatch.scan.export import ExportedFinding
+from mcpwatch.scan.ruleset import RULES
 from mcpwatch.store.levels import CAUTION, DANGER, UNSCANNED, Level, level_of
 from mcpwatch.store.records import Verdict
 from mcpwatch.store.scans import Judged
@@ -137,7 +138,10 @@ def sarif_text(rows: Sequence[Row], problems: Sequence[tuple[str, str, str]] = (
     """A SARIF log of the rows' findings; what is unscanned, and `problems` (server, tool, why), are notifications."""
     unscanned = [(row.server, row.name, reason) for row in rows for reason in row.missing()]
     findings = [finding for row in rows for finding in row.findings()]
-    log = export.sarif(findings, version=version_of("mcpwatch"), unscanned=[*unscanned, *problems])
+    reasons = {rule.id: rule.why for rule in RULES}
+    log = export.sarif(
+        findings, version=version_of("mcpwatch"), unscanned=[*unscanned, *problems], descriptions=reasons
+    )
     return export.sarif_text(log)
 
 
