@@ -36,6 +36,10 @@ SESSIONS_MOST: Final = 50_000
 LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
 TELL_S: Final = 10.0  # for a notification of ours to the server
 
+_ASKING: Final = (b'"method"', b"input_required")
+"""What is in a server's frame about which the gate has to decide: a request, or questions in place of a result. One
+that is spelled in another way is decided all the same, but on the loop."""
+
 _VERSION: Final = b'"io.modelcontextprotocol/protocolVersion"'
 _SAYS_VERSION: Final = re.compile(_VERSION + rb'\s*:\s*"([^"\\]{1,40})"')
 _SAYS_CLIENT: Final = re.compile(rb'"io\.modelcontextprotocol/clientInfo"\s*:\s*(\{[^{}]{0,2000}\})')
@@ -167,7 +171,8 @@ class HttpServer:
         self, session: HttpSession, way: Callable[[bytes], bytes | None], data: bytes, *, slow: bool = False
     ) -> Looked:
         """`way(data)`, `from_client` or `from_server` of this session, with what it said on the side."""
-        slow = slow or len(data) > LARGE or self.gate.waits()
+        decides = way == session.from_client or any(word in data for word in _ASKING)
+        slow = slow or len(data) > LARGE or (decides and self.gate.waits())
         if not slow and not session.turn.locked():
             return session.take(way(data))
         async with session.turn:
