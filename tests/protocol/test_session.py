@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mcpwatch.protocol.events import BLANK, Answer, Batch, Event, Identity, Notification, Question, Rejected
+from mcpwatch.protocol.message import MAX_NAME
 from mcpwatch.protocol.session import REMEMBERED, Session
 from protocol.frames import META, answered, ask, call, frame, rejected
 
@@ -345,6 +346,15 @@ def test_a_call_without_a_name_is_invalid_params(params):
     assert (event.code, event.id) == (-32602, b"7")
     assert "params" in event.note or "name" in event.note
     assert not event.stray
+
+
+@pytest.mark.parametrize("spaces", ["", "  "])
+def test_a_name_too_long_to_be_kept_is_invalid_params(spaces):
+    for size, passes in ((MAX_NAME, True), (MAX_NAME + 1, False)):
+        line = call(7, "x" * size).replace(b"{", b"{" + spaces.encode())
+        event = Session().client(line)
+        assert isinstance(event, Question) is passes
+        assert passes or (rejected(event).code, rejected(event).id) == (-32602, b"7")
 
 
 def test_an_error_never_goes_out_under_an_open_id():

@@ -35,6 +35,10 @@ MAX_ID: Final = 1024
 """Bytes of an id: it is kept while the request is open."""
 
 
+MAX_NAME: Final = 1 << 14
+"""Characters of a tool's or a prompt's name: it, too, is kept."""
+
+
 class Malformed(Exception):
     """A frame that must not pass.
 

@@ -14,9 +14,9 @@ import msgspec
 from msgspec import Raw
 
 from mcpwatch.protocol.lenient import is_utf8
-from mcpwatch.protocol.message import NONE
+from mcpwatch.protocol.message import MAX_NAME, NONE
 
-_LARGE: Final = 1 << 14  # from here on a pass over the frame costs more than a look at its start
+_LARGE: Final = MAX_NAME  # from here on a pass over the frame costs more than a look at its start
 _LF: Final = 10
 _CR: Final = 13
 
@@ -74,6 +74,8 @@ def plain_call(line: bytes) -> tuple[bytes, CallParams] | None:
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     params = call.params
+    if size > _LARGE and len(params.name) > MAX_NAME:
+        return None
     id = bytes(call.id)
     weight = _CALL_FRAME + len(id) + len(params.name) + len(params.arguments)
     if params.meta is not NONE:

@@ -33,18 +33,20 @@ ROUND_KEYS: Final = frozenset({"requestState", "inputResponses"})
 REQUIRED_KEYS: Final = frozenset({"resultType", "requestState", "inputRequests"})
 
 # However the keys might be spelled for some reader: in any case, with escaped letters, with a long s.
-_RESPONSES: Final = re.compile(rb"(?is)inputre|reque.{1,2}t.{1,2}tate|\\u0[01]")
-_REQUESTS: Final = re.compile(rb"(?i)inputreque|\\u0[01]")
+_ESCAPED: Final = re.compile(rb"\\u0[01]")
+_STATE: Final = re.compile(rb"reque.{1,2}t.{1,2}tate", re.DOTALL)
 
 
 def brings_inputs(params: Raw) -> bool:
     """Whether the params of a method we do not know have to be read: they may be a further round."""
-    return _RESPONSES.search(params) is not None
+    text = bytes(params).lower()  # ten times as fast as to search without regard to case
+    return b"inputre" in text or _STATE.search(text) is not None or _ESCAPED.search(text) is not None
 
 
 def asks_for_inputs(result: Raw) -> bool:
     """Whether the result of a method we do not know has to be read: it may ask the client for something."""
-    return _REQUESTS.search(result) is not None
+    text = bytes(result).lower()
+    return b"inputreque" in text or _ESCAPED.search(text) is not None
 
 
 def wait(table: dict[bytes, Waiting], question: Question, state: Raw) -> Waiting | None:

@@ -30,6 +30,7 @@ from mcpwatch.protocol.events import (
 from mcpwatch.protocol.message import (
     INVALID_PARAMS,
     MAX_ID,
+    MAX_NAME,
     NONE,
     PARAMS_KEYS,
     RESULT_KEYS,
@@ -104,7 +105,6 @@ class Session:
             self.identity = self.identity.learned(any_value(params.meta))
 
     def _client_request(self, m: Message, method: str) -> Question:
-        key = b""
         try:
             key = id_key(m.id)
             check_method(method)
@@ -135,6 +135,8 @@ class Session:
             name = text(members, "uri" if method == "resources/read" else "name")
             if name is None and method == CALL:
                 raise Malformed("a tools/call without a name", INVALID_PARAMS)
+            if name is not None and len(name) > MAX_NAME and method != "resources/read":
+                raise Malformed("a name that is too long", INVALID_PARAMS)
             question.name = name or ""
             question.arguments = members.get("arguments", NONE)
             if len(question.arguments) >= rounds.SMALL and (method != CALL or "_meta" in members):
@@ -294,9 +296,8 @@ class Session:
             try:
                 parser = self._from_server if from_server else self._from_client
                 if (members := parser.batch(line)) is not None:
-                    return (
-                        Batch(members) if members else Rejected("an empty batch", id=None if from_server else b"null")
-                    )
+                    unread = Rejected("an empty batch", id=self._address(b"null", from_server))
+                    return Batch(members) if members else unread
             except Malformed as worse:
                 bad = worse
         if bad.id is not None:
