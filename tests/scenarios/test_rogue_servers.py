@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mcpwatch.store.ledger import Ledger
 from servers import server_command
 from servers.rawclient import RawClient
 
@@ -208,3 +209,35 @@ def test_blank_lines_do_no_harm(route, frame):
         client.send(frame)
         assert client.request("ping")["result"] == {}
         assert len(client.drain()) == 1
+
+
+UNREADABLE = {
+    "NaN": '{"jsonrpc":"2.0","id":ID,"result":{"content":[],"structuredContent":{"x":NaN}}}',
+    "Infinity, id at the end": '{"jsonrpc":"2.0","result":{"x":[-Infinity]},"id":ID}',
+    "deep": '{"jsonrpc":"2.0","id":ID,"result":{"x":' + "[" * 2000 + "]" * 2000 + "}}",
+    "bad UTF-8": '{"jsonrpc":"2.0","id":ID,"result":{"x":"\xff"}}',
+    "control character": '{"jsonrpc":"2.0","id":ID,"result":{"x":"\x01"}}',
+    "byte order mark": '\xef\xbb\xbf{"jsonrpc":"2.0","id":ID,"result":{}}',
+    "key twice": '{"jsonrpc":"2.0","id":ID,"result":{},"result":{}}',
+    "key in another case": '{"jsonrpc":"2.0","id":ID,"Result":{}}',
+    "cut": '{"jsonrpc":"2.0","id":ID,"result":{"x":',
+    "in a batch": '[{"jsonrpc":"2.0","id":ID,"result":{"x":NaN}}]',
+}
+
+
+def test_no_client_waits_for_an_answer_that_nobody_can_read(guarded):
+    with RawClient(guarded.command(server_command("scripted", "/dev/null")), env=guarded.env) as client:
+        for n, text in enumerate(UNREADABLE.values()):
+            params = {"name": "t", "arguments": {}, "_meta": {"test/emit": [text.replace("ID", str(n))]}}
+            client.send({"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": params})
+            told = json.loads(client.recv())
+            assert (told["id"], told["error"]["code"]) == (n, -32011)
+            assert "the server's answer could not be read: " in told["error"]["message"]
+        client.drain()
+        assert client.wait() == 0
+    ledger = Ledger.open(Path(guarded.env["MCPWATCH_STATE"]) / "state.db")
+    rows = ledger.latest_calls(100)
+    ledger.close()
+    outcomes = [(row.method, row.outcome) for row in rows]
+    assert outcomes.count(("tools/call", "violation")) == len(UNREADABLE)
+    assert outcomes.count(("(violation)", "violation")) == len(UNREADABLE)
