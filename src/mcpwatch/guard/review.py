@@ -11,7 +11,6 @@ from typing import NamedTuple
 import msgspec
 
 from mcpwatch.guard.refusal import Refusal
-from mcpwatch.protocol import uris
 from mcpwatch.store.levels import CAUTION, DANGER, DANGER_FROM, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
@@ -207,6 +206,10 @@ class Review:
             return why
         kinds = (RESOURCE, TEMPLATE) if kind in (RESOURCE, TEMPLATE) else (kind,)
         held = {each: self._all_held(each) for each in kinds}
+        if not any(held.values()):
+            return ""
+        from mcpwatch.protocol import uris  # urllib and unicodedata: not before something is held
+
         if name is None:
             return next((why for names in held.values() for why in names.values()), "")
         for uri, why in held.get(RESOURCE, {}).items():
