@@ -1,5 +1,6 @@
 """Lists as the review takes them: long ones, doubled names, scores that move."""
 
+import time
 from collections.abc import Sequence
 
 from guard.reviews import list_of
@@ -152,6 +153,15 @@ def test_b15_a_resource_that_leaves_the_list_stays_held_in_every_spelling() -> N
     review = _resources(**{"memo://x": 90.0})
     review.listing("resource", [], [], first=True, last=True)
     assert review.refusal("resource", "MEMO://x") is not None
+
+
+def test_b15_where_too_much_is_held_to_compare_only_what_is_listed_passes() -> None:
+    many = {f"memo://{n}/" + "%61" * 1000: 90.0 for n in range(100)}
+    review = _resources(**many, **{"memo://own": 0.0})
+    started = time.perf_counter()
+    assert review.refusal("resource", "other://x") is not None
+    assert review.refusal("resource", "memo://own") is None
+    assert time.perf_counter() - started < 1.0
 
 
 def test_a_refusal_quotes_a_long_uri_only_in_part() -> None:

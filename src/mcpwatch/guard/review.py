@@ -17,6 +17,7 @@ from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 TOOL, RESOURCE, TEMPLATE = "tool", "resource", "template"
 MOST_JUDGED = 1000  # definitions of one list: beyond it they are held unread, or the list would hide poison
 MOST_READ = 4_000_000  # characters of one page: some seconds' work where all of it was made to be slow
+MOST_COMPARED = 100_000  # characters of held URIs; where there are more, what is not listed is held
 MOST_SHOWN = 200  # characters of a name in a refusal
 UNREAD = "unread"  # version of a verdict on such a text: no rules have judged it
 
@@ -210,8 +211,11 @@ class Review:
             return ""
         from mcpwatch.protocol import uris  # urllib and unicodedata: not before something is held
 
-        if name is None:
+        much = sum(len(each) for names in held.values() for each in names) > MOST_COMPARED
+        if name is None or (much and name not in self._listed(RESOURCE)):
             return next((why for names in held.values() for why in names.values()), "")
+        if much:
+            return ""
         for uri, why in held.get(RESOURCE, {}).items():
             if uris.same(uri, name):
                 return why
