@@ -129,7 +129,8 @@ class Talk:
         if out is None:
             return
         calls = [message for message in readings(out) if means(message, "tools/call")]
-        assert all(message.get("params", {}).get("name") != "paid" for message in calls)
+        assert all(isinstance(message.get("params"), dict) for message in calls)
+        assert all(message["params"].get("name") != "paid" for message in calls)
         assert not calls or len(self.gate.events("admitted")) > admitted
         seen = {typed(message["id"]) for message in readings(out) if "method" in message and "id" in message}
         for id in seen:
