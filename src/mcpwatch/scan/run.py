@@ -73,6 +73,7 @@ class Run:
         self._accounted = 0
         self._faults = 0
         self._in_hand = IN_HAND
+        self._keeping: asyncio.Task[None] | None = None  # the newest result, being written down
 
     async def judge_all(self) -> str:
         """Until nothing is pending; how it ended: done, stopped or cancelled. All is written down at its end, also
@@ -100,14 +101,19 @@ class Run:
                 server, definition = self._tasks.pop(task)
                 if task.cancelled():
                     return "cancelled"
-                await self._keep(server, definition, task.result())
+                self._keeping = asyncio.create_task(self._keep(server, definition, task.result()))
+                await asyncio.shield(self._keeping)
             if self.stopped_by is not None:
                 return "stopped"
         return "cancelled"
 
     async def _end(self, state: str) -> None:
         self.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        keeping = [] if self._keeping is None else [self._keeping]
+        await asyncio.gather(*self._tasks, *keeping, return_exceptions=True)
+        for task, (server, definition) in self._tasks.items():  # an answer that was paid for is not thrown away
+            if not task.cancelled() and task.exception() is None:
+                await self._keep(server, definition, task.result())
         # Requests that were cut off may have cost all of their estimate.
         rest = self._reviewer.budget.spent - self._spent_before - self._accounted
 
