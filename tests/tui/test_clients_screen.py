@@ -66,7 +66,7 @@ def shown(screen: ClientsScreen) -> str:
 
 
 async def previewed(screen: ClientsScreen, pilot, words: str) -> None:
-    await until(pilot, lambda: words in shown(screen))
+    await until(pilot, lambda: words in " ".join(shown(screen).split()))
 
 
 def states(screen: ClientsScreen) -> dict[str, str]:
@@ -100,7 +100,7 @@ async def test_the_row_under_the_cursor_says_what_to_do(here: Surroundings) -> N
     async with running(busy_source(), wiring=wiring(here)) as (app, pilot):
         screen = await opened(app, pilot)
         for name, words in (
-            ("postgres", "put the guard back"), ("old", "through another mcpwatch"), ("sentry", "at an address"),
+            ("postgres", "enter puts it back"), ("old", "through another mcpwatch"), ("sentry", "at an address"),
             ("Codex", "leaves a file alone that it does not understand"), ("filesystem", "u takes it out"),
         ):  # fmt: skip
             await at(screen, pilot, name)
@@ -151,14 +151,20 @@ async def test_b16_a_hostile_project_file_can_neither_act_nor_hide(tmp_path: Pat
         assert not app.source.now_policy.lock.locked
 
 
-async def test_secrets_are_masked_in_the_preview(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ascii", [False, True])
+async def test_secrets_are_masked_in_the_preview(tmp_path: Path, ascii: bool) -> None:
     here = machine(tmp_path)
     path = put(here.home / ".cursor/mcp.json", {"a": stdio("npx", "--api-key", "opensesame", env={"K": TOKEN})})
     path.write_text(json.dumps(json.loads(path.read_text())))  # one line
-    async with running(FakeSource(), wiring=wiring(here)) as (app, pilot):
+    async with running(FakeSource(), wiring=wiring(here), ascii=ascii) as (app, pilot):
         screen = await opened(app, pilot)
         await previewed(screen, pilot, PROGRAM)
-        assert "•••" in shown(screen) and TOKEN not in shown(screen) and "opensesame" not in shown(screen)
+        assert (
+            ("***" if ascii else "•••") in shown(screen)
+            and "2022" not in shown(screen)
+            and TOKEN not in shown(screen)
+            and "opensesame" not in shown(screen)
+        )
 
 
 async def test_what_cannot_be_looked_at_is_said_and_looked_at_again(here: Surroundings) -> None:

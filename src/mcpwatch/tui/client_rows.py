@@ -11,10 +11,11 @@ import msgspec
 
 from mcpwatch.clients.survey import ConfigFile, Server, Status
 from mcpwatch.store.levels import UNSCANNED
-from mcpwatch.store.mask import masked
+from mcpwatch.store.mask import MASK, masked
 from mcpwatch.tui.rows import ServerLine
 from mcpwatch.tui.safe_text import safe_text
 
+ASCII_MASK = "***"
 EntryKey = tuple[str, tuple[str, ...]]  # a file's path and the keys that lead to the entry: raw
 
 
@@ -132,13 +133,14 @@ def _file(file: ConfigFile, home: str, ascii: bool) -> FileLine:
 
 
 def _entry(file: ConfigFile, server: Server, ascii: bool) -> EntryLine:
+    remark = "; ".join(_remarks(server))
     return EntryLine(
         key=(str(file.path), server.entry.way),
         name=safe_text(server.name, limit=100, lines="show", ascii=ascii),
         status=server.status,
         guard=server.guard,
         client=file.client.name,
-        remark=safe_text("; ".join(_remarks(server)), limit=300, ascii=ascii),
+        remark=safe_text(remark.replace(MASK, ASCII_MASK) if ascii else remark, limit=300, ascii=ascii),
         disabled=server.disabled,
         project=file.scope == "project",
         wraps=server.status is not Status.WATCHED and not server.reason,

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from mcpwatch.clients.plan import Change
 from mcpwatch.clients.survey import Status
+from mcpwatch.store.mask import MASK
 from mcpwatch.store.paths import config_file
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, wrap
-from mcpwatch.tui.client_rows import LOOKS, EntryLine, FileLine, where
+from mcpwatch.tui.client_rows import ASCII_MASK, LOOKS, EntryLine, FileLine, where
 from mcpwatch.tui.definition import indented
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.wiring import Done, Plan
@@ -26,9 +27,8 @@ _MOST_LINES = 2000
 
 # What a person can do about a server that is not as it should be.
 _ADVICE = {
-    Status.REMOVED: "mcpwatch stood before it, and someone or something changed its entry back: nothing is seen,"
-    " limited or refused. Find out who, and put the guard back: enter shows the change first. (To leave it"
-    " so, wrap and unwrap it.)",
+    Status.REMOVED: "Someone or something took mcpwatch away from it: nothing is seen, limited or refused. Find out"
+    " who; enter puts it back. (To leave it so, wrap and unwrap it.)",
     Status.DRIFTED: "It is started through another mcpwatch than this one, or one that is gone: enter has it start"
     " through this one.",
     Status.UNWATCHED: "Its calls do not pass through mcpwatch: nothing is seen, limited or refused.",
@@ -81,7 +81,8 @@ def _change(change: Change, home: str, width: int, ascii: bool) -> list[Line]:
         lines += indented([(f"{name}: ", "bold"), (f"stays as it is: {said}", "dim")], width)
     for line in change.diff():
         style = "diff-old" if line.startswith("-") else "diff-new"
-        text = safe_text(line[2:], limit=400, lines="show", ascii=ascii)
+        shown = line[2:].replace(MASK, ASCII_MASK) if ascii else line[2:]
+        text = safe_text(shown, limit=400, lines="show", ascii=ascii)
         lines += indented([(text, style)], width, "  ", (line[:2], style))
     return lines
 
