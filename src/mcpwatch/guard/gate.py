@@ -31,8 +31,7 @@ POLICY_TRIES = 10  # a policy that changes between look and charge as often as t
 IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
 KEPT_BYTES = 65_536  # of a body while it waits to be recorded; longer ones are measured at once and cut
-SLOW_NS = 5_000_000  # a decision that took longer has waited for a writer of another process
-SLOW_S = 1.0  # for so long the next ones are expected to wait too
+BUSY_S = 1.0  # for so long after another process was found writing, decisions are expected to wait
 
 
 class Gate:
@@ -73,7 +72,6 @@ class Gate:
         self._measure = Measure(server)
         self._misconfigured = ""  # why the configuration cannot be used
         self._tried = 0.0
-        self._slow_until = 0.0
         self._opening = threading.Lock()
         self._keep = KEPT_BYTES
         self._recorder = Recorder(
@@ -99,8 +97,6 @@ class Gate:
         """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
         self._stamp(call)
         refused = self._decide(call, review)
-        if time.monotonic_ns() - call.started_ns > SLOW_NS:
-            self._slow_until = time.monotonic() + SLOW_S
         if refused is None:
             if call.protected:
                 self._open.add(call.n)
@@ -149,7 +145,7 @@ class Gate:
         breaker = self._breaker
         if breaker is None or self._problem is not None or not self._ready.is_set():
             return True
-        return breaker.armed and (time.monotonic() < self._slow_until or not turn_is_free())
+        return breaker.armed and (time.monotonic() - breaker.ledger.busy_at < BUSY_S or not turn_is_free())
 
     def share(self, review_of: Callable[[Facts], Review]) -> tuple[Review, Recorder]:
         """What a seat needs of its gate."""

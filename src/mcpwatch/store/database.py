@@ -155,9 +155,9 @@ def _busy(error: sqlite3.OperationalError) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def patiently(work: Callable[[], T]) -> T:
+def patiently(work: Callable[[], T], busy: Callable[[], None] | None = None) -> T:
     """`work()`, tried again while another process holds the file, in short steps up to the deadline
-    (SQLite's own busy handler sleeps at least 1 ms)."""
+    (SQLite's own busy handler sleeps at least 1 ms). `busy()` is told each time."""
     deadline = 0.0
     pause = 0.00005
     while True:
@@ -168,6 +168,8 @@ def patiently(work: Callable[[], T]) -> T:
             deadline = deadline or now + BUSY_DEADLINE_S
             if not _busy(error) or now > deadline:
                 raise
+        if busy is not None:
+            busy()
         time.sleep(pause)
         pause = min(pause * 1.5, 0.005)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,7 @@ class Ledger:
         self._inodes = self._here()
         self._news = News(db, path)
         self._begin = partial(db.execute, "BEGIN IMMEDIATE")
+        self.busy_at = 0.0  # time.monotonic() when another process was last found writing
 
     @classmethod
     def open(cls, path: Path | None = None, *, time_source: TimeSource = SYSTEM_TIME) -> Ledger:
@@ -76,6 +78,9 @@ class Ledger:
     def _here(self) -> tuple[int, int]:
         """Of the file and its log: both stay while anyone has them open."""
         return self.path.stat().st_ino, self.path.with_name(self.path.name + "-wal").stat().st_ino
+
+    def _found_busy(self) -> None:
+        self.busy_at = time.monotonic()
 
     def transaction(self) -> _Writing:
         """`with ledger.transaction() as tx:` one write transaction; rolled back when the block raises."""
@@ -235,7 +240,7 @@ class _Writing:
         ledger._mutex.acquire()
         WRITE_TURN.acquire()
         try:
-            patiently(ledger._begin)
+            patiently(ledger._begin, ledger._found_busy)
             self._tx = Transaction(ledger._db, ledger.clock)
         except BaseException as error:  # noqa: BLE001 - raised again, as a StateError where it is one
             self._leave()
