@@ -230,6 +230,7 @@ def test_what_is_not_http_leaves_no_traceback_in_the_log(running, tmp_path, rogu
         head + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
         head + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         head + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        head + b"Content-Encoding: gzip\r\nContent-Length: 90\r\n\r\n" + b"{" * 90,
         head + b"Content-Length: 50\r\n\r\n{",
         head + b"Bad Header : x\r\n\r\n",
         head + b"X: a\x01b\r\n\r\n",

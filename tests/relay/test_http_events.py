@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from mcpwatch.relay.bridge_headers import ToolHeaders, one_line, spelled
 from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
@@ -122,6 +123,7 @@ def test_routing_headers_against_the_body():
     assert disagreement({"Mcp-Name": spelled("é")}, "tools/call", "é") == ""
     assert "Mcp-Method" in disagreement({"Mcp-Method": "tools/list"}, "tools/call", "a")
     assert "Mcp-Name" in disagreement({"Mcp-Name": "=?base64?###?="}, "tools/call", "a")
+    assert "'b'" in disagreement(CIMultiDict([("mcp-name", "a"), ("MCP-NAME", "b")]), "tools/call", "a")
 
 
 def test_arguments_that_are_mirrored_into_headers():

@@ -207,6 +207,11 @@ def test_redirects_within_the_server_only(running, client):
     elsewhere = client.call("elsewhere")
     assert elsewhere.status == 502
     assert "follows no redirect to another server" in elsewhere.json()["error"]["message"]
+    for nowhere in ("http://[", "http://localhost:99999999/", "file:///etc/passwd"):
+        answer = client.call(f"to {nowhere}")
+        assert answer.status == 502
+        assert "redirects to what is no address" in answer.json()["error"]["message"]
+        assert recorded(running, f"to {nowhere}").outcome == "error"
 
 
 def test_routing_headers_that_lie_are_recorded_and_the_body_is_judged(running):

@@ -56,6 +56,8 @@ async def call(request: web.Request, name: str, id: Any, body: bytes) -> web.Str
             return web.Response(status=429, headers={"Retry-After": "17", "X-Custom": "yes"}, text="later")
         case "elsewhere":
             return web.Response(status=307, headers={"Location": "http://127.0.0.2:9/mcp"})
+        case _ if name.startswith("to "):
+            return web.Response(status=307, headers={"Location": name.removeprefix("to ")})
         case "moved" if request.path == "/mcp":
             return web.Response(status=307, headers={"Location": "/moved"})
         case "silent":
@@ -162,8 +164,14 @@ async def tell(request: web.Request) -> web.Response:
     return web.json_response({"seen": seen, "left": left, "sessions": len(sessions)})
 
 
-async def metadata(request: web.Request) -> web.Response:
-    return web.json_response({"resource": "http://upstream/mcp", "path": request.path})
+async def metadata(request: web.Request) -> web.StreamResponse:
+    """In two pieces, the second when the first has been read."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b'{"resource": "http://upstream/mcp", ')
+    await asyncio.sleep(0.05)
+    await response.write(json.dumps({"path": request.path}).encode()[1:])
+    return response
 
 
 def note(request: web.Request, body: bytes) -> None:

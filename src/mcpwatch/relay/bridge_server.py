@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from mcpwatch.relay.http_headers import LAST_EVENT, SESSION, VERSION
-from mcpwatch.relay.http_upstream import Unreachable, ask, pool, same_origin
+from mcpwatch.relay.http_upstream import Unreachable, ask, joined, pool, same_origin
 from mcpwatch.relay.oauth_tokens import Fresh
 
 GOODBYE_S: Final = 2.0  # for ending the session
@@ -65,7 +65,10 @@ class BridgedServer:
         """The server has said where frames are to be sent."""
         if self.endpoint is None or self.endpoint.done():
             return
-        url = self._url.join(URL(data.decode("utf-8", "replace").strip()))
+        try:
+            url = joined(self._url, data.decode("utf-8", "replace").strip())
+        except ValueError:
+            url = URL()
         if same_origin(self._url, url):
             self.endpoint.set_result(url)
         else:

@@ -262,4 +262,4 @@ def _quiet_about_garbage() -> logging.Logger:
 
 def _not_of_garbage(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, (HttpProcessingError, ConnectionError))
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError, ConnectionError))

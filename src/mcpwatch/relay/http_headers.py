@@ -85,10 +85,10 @@ def decoded(value: str) -> str | None:
 
 def disagreement(headers: Mapping[str, str], method: str, name: str) -> str:
     """What the routing headers say otherwise than the body, "" when nothing. The body is what counts."""
-    said = headers.get(METHOD)
-    if said is not None and said.strip() != method:
-        return f"the header {METHOD} says {said[:80]!r}, the body {method[:80]!r}"
-    said = headers.get(NAME)
-    if said is not None and name and decoded(said.strip()) != name:
-        return f"the header {NAME} says {said[:80]!r}, the body {name[:80]!r}"
+    for header, value in headers.items():  # each: which of two counts is anyone's guess
+        spelled, said = header.lower(), value.strip()
+        if spelled == METHOD.lower() and said != method:
+            return f"the header {METHOD} says {said[:80]!r}, the body {method[:80]!r}"
+        if spelled == NAME.lower() and name and decoded(said) != name:
+            return f"the header {NAME} says {said[:80]!r}, the body {name[:80]!r}"
     return ""

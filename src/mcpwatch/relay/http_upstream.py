@@ -17,11 +17,14 @@ from mcpwatch.store.mask import MASK, masked
 CONNECT_S: Final = 15.0
 KEEP_S: Final = 3.0  # servers close idle connections after 5 s; a request on one that is closing is lost
 HEADER_BYTES: Final = 1 << 16
+SHORT_BYTES: Final = 1 << 20  # of what is about a server: metadata, tokens
 REDIRECTS: Final = 3
 _SAME_REQUEST: Final = (307, 308)
 _OF_A_GET: Final = (301, 302, 303)
 _THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 _KEY_LIKE: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w%.~=+-]{20,}", re.ASCII)
+_QUERY: Final = re.compile(r"[!\"$-~]+")  # what may stand in a request line; no number sign, which ends a query
+_URL: Final = re.compile(r"https?://[^\s'\"<>]*")
 _AUTOMATIC: Final = ("User-Agent", "Accept", "Content-Type", "Accept-Encoding")
 
 
@@ -62,6 +65,22 @@ def checked_url(text: str) -> URL:
     return url.with_fragment(None)
 
 
+def with_query(url: URL, query: str) -> URL:
+    """The URL with a client's query behind its own, byte for byte. Raises ValueError for what is no query."""
+    if not query:
+        return url
+    if _QUERY.fullmatch(query) is None:
+        raise ValueError("the query has characters that no URL has")
+    return URL(f"{url}{'&' if url.raw_query_string else '?'}{query}", encoded=True)
+
+
+def joined(base: URL, reference: str) -> URL:
+    """The URL that a server refers to. Its query keeps its bytes, which may be a key. Raises ValueError."""
+    url = base.join(URL(reference)).with_fragment(None)
+    query = reference.partition("#")[0].partition("?")[2]
+    return with_query(url.with_query(None), query) if _QUERY.fullmatch(query) else url
+
+
 def shown(url: URL) -> str:
     """A URL for people and records: no login, no query, and no part of the path that looks like a key."""
     parts = [MASK if _KEY_LIKE.fullmatch(part) else part for part in url.raw_path.split("/")]
@@ -98,10 +117,14 @@ async def ask(
         if not redirected or location is None:
             return response
         response.release()
-        target = asked.join(URL(location))
+        try:
+            target = joined(asked, location)
+            elsewhere = target.origin()
+        except ValueError:
+            raise Unreachable(f"{url.origin()} redirects to what is no address") from None
         if not same_origin(asked, target):
             raise Unreachable(
-                f"{url.origin()} redirects to {target.origin()}, and mcpwatch follows no redirect to another server:"
+                f"{url.origin()} redirects to {elsewhere}, and mcpwatch follows no redirect to another server:"
                 " put that URL into the configuration if you trust it"
             )
         asked = target
@@ -114,6 +137,21 @@ def _proxy(scheme: str, host: str | None) -> str | None:
     if host is None or host in _THIS_MACHINE or urllib.request.proxy_bypass(host):
         return None
     return urllib.request.getproxies_environment().get(scheme)
+
+
+async def short_body(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body of an answer that is to be short, in however many pieces it comes. Raises `Unreachable`."""
+    body = b""
+    try:
+        async for part in answer.content.iter_any():
+            body += part
+            if len(body) > SHORT_BYTES:
+                raise Unreachable(f"{answer.url.origin()} answers with more than {SHORT_BYTES:,} bytes")
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unreachable(f"{answer.url.origin()} broke off in the middle of its answer") from error
+    finally:
+        answer.release() if answer.content.is_eof() else answer.close()
+    return body
 
 
 def left_over(content: aiohttp.StreamReader) -> bytes:
@@ -134,4 +172,9 @@ async def arriving(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 
 def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """What the HTTP library says, without the URLs it says it of: their queries and paths may be keys."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return f"no connection within {CONNECT_S:.0f} seconds"
+    return _URL.sub(MASK, str(error)) or type(error).__name__

@@ -7,6 +7,7 @@ client that insists on a `resource` equal to the URL it uses cannot go through; 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,11 +16,11 @@ from multidict import CIMultiDict
 
 from mcpwatch.relay.http_headers import to_client
 from mcpwatch.relay.http_relay import HttpServer
-from mcpwatch.relay.http_upstream import Unreachable, ask
+from mcpwatch.relay.http_upstream import Unreachable, ask, short_body, with_query
 
 WELL_KNOWN: Final = "/.well-known/"
 _DOCUMENTS: Final = ("oauth-protected-resource", "oauth-authorization-server", "openid-configuration")
-_MOST: Final = 1 << 20
+DOCUMENT_S: Final = 30.0  # for a whole document
 
 
 async def relay_metadata(
@@ -35,13 +36,17 @@ async def relay_metadata(
         return web.Response(status=404)
     tail = server.url.raw_path.rstrip("/") if name else ""
     url = server.url.origin().join(server.url.origin().with_path(f"{WELL_KNOWN}{document}{tail}", encoded=True))
+    try:
+        url = with_query(url, request.rel_url.raw_query_string)  # part of what RFC 9728, 3.1 makes of such a URL
+    except ValueError as error:
+        return web.Response(status=400, text=f"mcpwatch: {error}")
     headers = CIMultiDict(
         {"Accept": request.headers.get("Accept", "application/json"), "Accept-Encoding": "identity"}
     )
     try:
-        answer = await ask(server.http, "GET", url, headers)
-        body = await answer.content.read(_MOST)
-        answer.close()
-    except Unreachable as error:
-        return web.Response(status=502, text=f"mcpwatch: {error}")
+        async with asyncio.timeout(DOCUMENT_S):
+            answer = await ask(server.http, "GET", url, headers)
+            body = await short_body(answer)
+    except (Unreachable, TimeoutError) as error:
+        return web.Response(status=502, text=f"mcpwatch: {error or 'the server took too long'}")
     return web.Response(body=body, status=answer.status, headers=to_client(answer.headers))

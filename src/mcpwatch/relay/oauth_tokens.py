@@ -22,7 +22,7 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from mcpwatch.relay.http_upstream import Unreachable, ask
+from mcpwatch.relay.http_upstream import Unreachable, ask, short_body
 from mcpwatch.store.paths import state_dir
 
 try:
@@ -34,7 +34,6 @@ EARLY_S: Final = 30.0  # before a token expires
 AGAIN_S: Final = 10.0  # between two tries when a refresh failed
 REFRESH_S: Final = 15.0
 TURN_S: Final = 0.05  # between two looks whether another process has refreshed
-_MOST: Final = 1 << 20
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -200,8 +199,8 @@ async def refreshed(http: aiohttp.ClientSession, grant: Grant) -> Grant:
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         del form["client_id"]
     response = await ask(http, "POST", URL(grant.token_endpoint), headers, urllib.parse.urlencode(form).encode())
+    body = await short_body(response)
     try:
-        body = await response.content.read(_MOST)
         found = json.loads(body)
         if response.status != 200:
             raise Rejected(f"the authorization server refused: {found.get('error', response.status)}")
@@ -213,7 +212,5 @@ async def refreshed(http: aiohttp.ClientSession, grant: Grant) -> Grant:
             expires=time.time() + float(expires) if expires is not None else 0.0,
             scope=str(found.get("scope") or grant.scope),
         )
-    except (aiohttp.ClientError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Rejected("the authorization server's answer cannot be read") from error
-    finally:
-        response.close()
