@@ -28,6 +28,7 @@ class Reply:
 
     def events(self) -> Iterator[dict[str, str]]:
         """The events of the stream, each as its fields; stops where the stream does."""
+        assert self.headers.get_content_type() == "text/event-stream", (self.status, self.body()[:2000])
         fields: dict[str, str] = {}
         while line := self.raw.readline():
             text = line.decode().rstrip("\r\n")
