@@ -22,7 +22,7 @@ from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disag
 from mcpwatch.relay.http_pump import Pump
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Looked, Stream, answers
-from mcpwatch.relay.http_upstream import Unreachable, ask
+from mcpwatch.relay.http_upstream import Unreachable, ask, with_query
 from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
 
@@ -53,6 +53,10 @@ class Flow:
     def __init__(self, server: HttpServer, request: web.BaseRequest, kept: frozenset[str]) -> None:
         self._server = server
         self._request = request
+        try:
+            self._url = with_query(server.url, request.rel_url.raw_query_string)
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=str(error)) from None
         own = server.own_headers(request.headers, kept)
         self._headers = to_server(request.headers.items(), request.headers.get("Connection", ""), own, kept)
         self._word = request.headers.get(SESSION)
@@ -74,7 +78,7 @@ class Flow:
         if looked.line is None or (looked.asked and not any(map(session.is_open, looked.asked))):
             return _ours(session, looked)
         if not session.modern:
-            session.headers = self._headers
+            session.reached(self._url, self._headers)
         stream = Stream(looked.asked)
         stream.verdict = await server.route(session, looked.said, stream)
         for question in looked.asked:
@@ -96,7 +100,7 @@ class Flow:
 
     async def _answer(self, session: HttpSession, stream: Stream, line: bytes) -> web.StreamResponse:
         try:
-            upstream = self._upstream = await ask(self._server.http, "POST", self._server.url, self._headers, line)
+            upstream = self._upstream = await ask(self._server.http, "POST", self._url, self._headers, line)
             self._keep(session, upstream, opening=True)
             if _is_stream(upstream):
                 return await self._pump(session, stream, upstream)
@@ -188,7 +192,7 @@ class Flow:
         """The stream on which a server speaks by itself, or one that is resumed."""
         server = self._server
         try:
-            upstream = self._upstream = await ask(server.http, "GET", server.url, self._headers)
+            upstream = self._upstream = await ask(server.http, "GET", self._url, self._headers)
             session = server.sessions.get(self._word or "") or server.new_session()
             self._keep(session, upstream)
             if not _is_stream(upstream):
@@ -199,7 +203,7 @@ class Flow:
         stream = Stream([], lasting=True, resumes=LAST_EVENT in self._request.headers)
         if not stream.resumes or session.listening is None:
             session.listening = stream
-        session.headers = self._headers
+        session.reached(self._url, self._headers)
         server.opened(session, live=True)
         try:
             return await self._pump(session, stream, upstream)
@@ -217,6 +221,7 @@ class Flow:
         session, url = server.endpoints.get(word, (None, None))
         if session is None or url is None or session.listening is None:
             return _json(replies.error(b"null", INVALID_REQUEST, "mcpwatch: this stream has ended"), 404)
+        url = with_query(url, self._request.rel_url.raw_query_string)
         stream = session.listening
         session.headers = self._headers
         looked = await server.look(session, session.from_client, body)
@@ -247,7 +252,7 @@ class Flow:
             refused = replies.error(b"null", INVALID_REQUEST, "mcpwatch: MCP is POST, GET and DELETE")
             return _json(refused, 405)
         try:
-            upstream = self._upstream = await ask(server.http, self._request.method, server.url, self._headers, None)
+            upstream = self._upstream = await ask(server.http, self._request.method, self._url, self._headers, None)
             data = await self._read(upstream)
         except (Unreachable, TooLarge) as error:
             return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)

@@ -12,7 +12,7 @@ from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
 from mcpwatch.relay.http_headers import to_client
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Stream
-from mcpwatch.relay.http_upstream import left_over, same_origin
+from mcpwatch.relay.http_upstream import joined, left_over, same_origin
 from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
 
@@ -138,8 +138,8 @@ class Pump:
         """Where the client of an HTTP+SSE stream is to POST: here, not there."""
         server = self._server
         try:
-            url = server.url.join(URL(data.decode()))
-        except (ValueError, UnicodeDecodeError):
+            url = joined(server.url, data.decode())
+        except ValueError:  # no URL, or no text
             url = URL()
         if not same_origin(server.url, url):
             self._session.seat.violation("an endpoint on another server", data, from_server=True)

@@ -214,7 +214,7 @@ class HttpServer:
         if session.modern or session.headers is None:
             return
         for frame in frames:
-            self._spawn(self._tell(session.endpoint or self.url, session.headers, frame))
+            self._spawn(self._tell(session.endpoint or session.url or self.url, session.headers, frame))
 
     async def _tell(self, url: URL, headers: CIMultiDict[str], frame: bytes) -> None:
         headers = CIMultiDict(headers)

@@ -87,7 +87,8 @@ class HttpSession(Exchange):
         self.streams: dict[bytes, Stream] = {}  # id of a client's question → the stream it waits on
         self.listening: Stream | None = None  # the GET stream
         self.headers: Any = None  # of the last request, for what we send ourselves
-        self.endpoint: Any = None  # where that goes, when not to the server's URL
+        self.url: Any = None  # where that went, with the client's query
+        self.endpoint: Any = None  # where the client of an HTTP+SSE stream POSTs
         self.fleeting = fleeting  # it is one request of a client whose seat outlives it
         self.kept = False  # the server has a word for it
         self.used = 0.0  # when it was last heard of, on the loop's clock
@@ -131,6 +132,10 @@ class HttpSession(Exchange):
         taken = Looked(line, self.said, self.told, self.asked, self.answered)
         self.said, self.told, self.asked, self.answered = [], [], [], []
         return taken
+
+    def reached(self, url: Any, headers: Any) -> None:
+        """A request of the client's went to this URL with these headers; what we send ourselves does, too."""
+        self.url, self.headers = url, headers
 
     # -- endings -----------------------------------------------------------------------------------------
 
