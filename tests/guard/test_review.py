@@ -75,6 +75,35 @@ def test_b15_the_dangerous_is_hidden_and_refused_by_name() -> None:
     assert review.hidden_names("tool") == {"bad"}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    ["BAD", "bad ", "\tbad\n", "b\u200bad", "ｂａｄ", "bad\0", "bad\0good", "ba\u0301d", "b\u00e1d", "x" * 2000],
+)
+def test_b15_another_spelling_of_the_dangerous_is_refused_too(asked: str) -> None:
+    review = Review("srv")
+    seen(review, Rules(bad=95.0), GOOD, BAD)
+    refusal = review.refusal("tool", asked)
+    assert refusal is not None and refusal.code == "quarantined"
+
+
+def test_a_spelling_that_is_listed_itself_and_every_other_name_pass() -> None:
+    review, rules = Review("srv"), Rules(bad=95.0)
+    assert seen(review, rules, BAD, tool("Bad")) == {0}
+    assert review.refusal("tool", "Bad") is None and review.refusal("tool", "badly") is None
+    assert review.refusal("tool", "BAD") is not None
+    assert review.refusal("prompt", "BAD") is None
+    assert seen(review, Rules(), tool("bad", "Kind.")) == set(), "an honest text stands there now"
+    assert review.refusal("tool", "BAD") is None
+
+
+@pytest.mark.parametrize("held", [["n" * 2000], [f"{n:01000}" for n in range(101)]], ids=["long", "many"])
+def test_where_held_names_are_too_much_to_compare_only_the_listed_pass(held: list[str]) -> None:
+    review = Review("srv")
+    seen(review, Rules(**dict.fromkeys(held, 95.0)), GOOD, *(tool(name, "Steal.") for name in held))
+    assert review.refusal("tool", "good") is None
+    assert review.refusal("tool", "never listed") is not None
+
+
 def test_the_kinds_do_not_mix() -> None:
     review, rules = Review("srv"), Rules(bad=95.0)
     seen(review, rules, BAD)

@@ -17,7 +17,7 @@ from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 TOOL, RESOURCE, TEMPLATE = "tool", "resource", "template"
 MOST_JUDGED = 1000  # definitions of one list: beyond it they are held unread, or the list would hide poison
 MOST_READ = 4_000_000  # characters of one page: some seconds' work where all of it was made to be slow
-MOST_COMPARED = 100_000  # characters of held URIs; where there are more, what is not listed is held
+MOST_COMPARED = 100_000  # characters of held names or URIs; where there are more, what is not listed is held
 MOST_SHOWN = 200  # characters of a name in a refusal
 UNREAD = "unread"  # version of a verdict on such a text: no rules have judged it
 
@@ -104,6 +104,8 @@ class Review:
         self._seen: dict[str, Listed] = {}  # kinds this session has seen a list of: newer than the file's
         self._passing: set[str] = set()  # listed tools that nothing held, when
         self._passing_at = -1  # the facts had changed so often
+        self._forms: dict[str, tuple[dict[str, str], str]] = {}  # by kind: see `_held_forms`
+        self._forms_at = -1
 
     @property
     def version(self) -> int:
@@ -200,13 +202,48 @@ class Review:
         return self._why_any(kind, name, texts)
 
     def _why_asked(self, kind: str, name: str | None) -> str:
-        """Why a request about this name is refused. Resources are asked for by URI: one that may mean a held one is
-        held, and one that a held template may make, unless it is listed itself. None may be any name."""
+        """Why a request about this name is refused, also where it only may mean what is held; None may be any."""
         why = self.why_held(kind, name or "")
-        if why or kind == TOOL:
+        if why:
             return why
-        kinds = (RESOURCE, TEMPLATE) if kind in (RESOURCE, TEMPLATE) else (kind,)
-        held = {each: self._all_held(each) for each in kinds}
+        return self._why_uri(name) if kind in (RESOURCE, TEMPLATE) else self._why_spelling(kind, name)
+
+    def _why_spelling(self, kind: str, name: str | None) -> str:
+        """Servers trim names and fold their case: another spelling of a held name is held, unless it is listed
+        itself."""
+        if name is not None and name in self._listed(kind):
+            return ""
+        forms, why = self._held_forms(kind)
+        if not why:
+            return ""
+        from mcpwatch.protocol import names  # unicodedata: not before something is held
+
+        if name is None or not forms or len(name) > names.LONGEST:
+            return why
+        return next((forms[form] for form in names.forms(name) if form in forms), "")
+
+    def _held_forms(self, kind: str) -> tuple[dict[str, str], str]:
+        """(form → why, any why) of the kind's held names, remembered until something changes. No forms where there
+        is too much to compare."""
+        if self._forms_at != self.facts.changes:
+            self._forms.clear()
+            self._forms_at = self.facts.changes
+        found = self._forms.get(kind)
+        if found is None:
+            held = self._all_held(kind)
+            forms: dict[str, str] = {}
+            if held:
+                from mcpwatch.protocol import names
+
+                if sum(map(len, held)) <= MOST_COMPARED and max(map(len, held)) <= names.LONGEST:
+                    forms = {form: why for name, why in held.items() for form in names.forms(name)}
+            found = self._forms[kind] = forms, next(iter(held.values()), "")
+        return found
+
+    def _why_uri(self, name: str | None) -> str:
+        """Resources are asked for by URI: one that may mean a held one is held, and one that a held template may
+        make, unless it is listed itself."""
+        held = {kind: self._all_held(kind) for kind in (RESOURCE, TEMPLATE)}
         if not any(held.values()):
             return ""
         from mcpwatch.protocol import uris  # urllib and unicodedata: not before something is held
@@ -216,12 +253,12 @@ class Review:
             return next((why for names in held.values() for why in names.values()), "")
         if much:
             return ""
-        for uri, why in held.get(RESOURCE, {}).items():
+        for uri, why in held[RESOURCE].items():
             if uris.same(uri, name):
                 return why
         if name in self._listed(RESOURCE):
             return ""
-        return next((why for form, why in held.get(TEMPLATE, {}).items() if uris.makes(form, name)), "")
+        return next((why for form, why in held[TEMPLATE].items() if uris.makes(form, name)), "")
 
     def _all_held(self, kind: str) -> dict[str, str]:
         """name → why, of everything of the kind that is held, on the list or off it."""

@@ -1,0 +1,21 @@
+"""Whether two names of tools or prompts may mean one to a server that compares them loosely."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+LONGEST: Final = 1024
+"""Characters of a name that is compared: normalising takes the square of its marks. A longer one may mean any."""
+
+
+def forms(name: str) -> set[str]:
+    """What a reader makes of the name that trims, folds case, normalises Unicode or stops at a NUL. Two names that
+    share a form may mean one definition; coarser than any server, on purpose."""
+    return {_form(text) for text in (name, name.partition("\0")[0])}
+
+
+def _form(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name)
+    kept = "".join(c for c in plain if unicodedata.category(c)[0] not in "CM")
+    return kept.strip().upper().casefold()
