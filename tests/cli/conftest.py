@@ -37,18 +37,19 @@ class Terminal:
         *,
         size: tuple[int, int] = (120, 40),
         stdout: Path | None = None,
+        stderr: Path | None = None,
     ) -> None:
         self._master, slave = os.openpty()
         termios.tcsetwinsize(slave, size[::-1])
         self.fd = self._master
         self.text = ""
         with contextlib.ExitStack() as stack:
-            output = stack.enter_context(stdout.open("wb")) if stdout else slave
+            output, errors = (stack.enter_context(f.open("wb")) if f else slave for f in (stdout, stderr))
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _OWN_TERMINAL, *_MCPWATCH, *arguments],
                 stdin=slave,
                 stdout=output,
-                stderr=slave,
+                stderr=errors,
                 env=env,
                 start_new_session=True,
             )

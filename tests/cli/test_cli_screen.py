@@ -24,6 +24,14 @@ def test_without_a_terminal_it_says_what_to_do(machine, arguments):
     machine(*arguments).failed(exits.FAILED, "terminal", "mcpwatch status" if not arguments else "--headless")
 
 
+@pytest.mark.parametrize("arguments", [(), ("demo",)], ids=str)
+def test_with_standard_error_in_a_file_it_says_so_and_draws_nothing(machine, tmp_path, arguments):
+    errors = tmp_path / "errors"
+    terminal = machine.terminal(*arguments, stderr=errors)
+    assert terminal.ends() == exits.FAILED
+    assert "standard error" in errors.read_text() and "\x1b" not in errors.read_text()
+
+
 def test_a_broken_configuration_is_shown(machine):
     machine.config.write_text("retention_days = true\n")
     terminal = machine.terminal()

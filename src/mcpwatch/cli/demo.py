@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from mcpwatch.cli import exits
-from mcpwatch.cli.output import print_line, safe
+from mcpwatch.cli.output import print_line, safe, screen_possible
 from mcpwatch.demo.stage import PASSWORD, Stage, prepare
 from mcpwatch.store.database import StateError
 
@@ -39,8 +39,10 @@ _NOTICE = f"Demo · the password is {PASSWORD} · when a limit has locked, U unl
 def command(ctx: click.Context, headless: bool, seconds: float) -> int:
     """Three servers, one of them poisoned, and an agent that calls them faster and faster until a limit locks.
     Nothing of yours is touched. With --headless it ends with exit code 0 only if all of it really happened."""
-    if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise exits.Failure("the screen needs a terminal; `mcpwatch demo --headless` tells the story in words")
+    if not headless and not screen_possible():
+        raise exits.Failure(
+            "the screen needs a terminal, standard error too; `mcpwatch demo --headless` tells the story in words"
+        )
     with TemporaryDirectory(prefix="mcpwatch-demo-") as folder:
         try:
             return _told(Path(folder), seconds) if headless else _shown(Path(folder), **ctx.find_root().params)

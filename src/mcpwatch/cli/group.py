@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from inspect import cleandoc
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from mcpwatch.cli import exits
-from mcpwatch.cli.output import colour
+from mcpwatch.cli.output import colour, screen_possible
 
 
 class Entry(NamedTuple):
@@ -119,8 +118,10 @@ def program(ctx: click.Context, **screen: Any) -> int | None:
     ctx.color = colour()
     if ctx.invoked_subcommand is not None:
         return None
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise exits.Failure("the screen needs a terminal; `mcpwatch status` says the same in words")
+    if not screen_possible():
+        raise exits.Failure(
+            "the screen needs a terminal, standard error too; `mcpwatch status` says the same in words"
+        )
     from mcpwatch.cli.screen import show
 
     return show(**screen)

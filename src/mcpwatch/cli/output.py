@@ -26,6 +26,11 @@ def colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
+def screen_possible() -> bool:
+    """Whether there is a terminal for the screen. Textual draws on standard error."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
 def print_line(text: str = "") -> None:
     """One line on stdout."""
     click.echo(text)
