@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -86,6 +87,32 @@ def test_what_the_client_then_reaches_is_the_server_behind_the_gateway(machine, 
         assert path.read_bytes() == before and machine.config.read_bytes() == config
 
 
+def test_a_key_in_the_address_reaches_the_server_and_nothing_else(machine, home):
+    key = "exaApiKey=k3y-of-mine%2F&x=1"
+    with http_server("http_rogue") as port:
+        path = put(home, things={"url": f"http://127.0.0.1:{port}/mcp?{key}"})
+        before = path.read_bytes()
+        shown = [machine("clients"), machine("clients", "--json"), machine("wrap", "--yes")]
+        gateway = GatewayProcess(machine.start("serve"), machine.env)
+        try:
+            assert url_of(path, "things") == f"{gateway.url('things')}?{key}"
+            client = HttpClient(url_of(path, "things"))
+            assert client.initialize().status == 200 and client.call("plain").status == 200
+            client.request("DELETE").body()
+            shown += [machine("clients"), machine("clients", "--json"), machine("doctor"), machine("log")]
+            assert '"watched"' in shown[4].out and "1 watched" in shown[3].out
+        finally:
+            gateway.process.terminate()
+            logged = gateway.process.communicate()[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/seen") as answer:
+            assert [one["target"] for one in json.load(answer)["seen"]] == [f"/mcp?{key}"] * 3
+        shown.append(machine("unwrap", "--yes"))
+        assert all("k3y-of-mine" not in done.out + done.err for done in shown) and "k3y-of-mine" not in logged
+        ours = [file for file in (machine.config, *machine.state.parent.rglob("*")) if file.is_file()]
+        assert all(b"k3y-of-mine" not in file.read_bytes() for file in ours)
+        assert path.read_bytes() == before
+
+
 def test_the_configuration_is_in_the_preview_and_secrets_are_not(machine, home):
     path = put(home, web={"url": "https://example.com/mcp", "headers": {"Authorization": SECRET}})
     before, config = path.read_bytes(), machine.config.read_bytes()
@@ -141,8 +168,9 @@ def answers() -> Iterator[int]:
 
 def test_probing_tells_servers_apart(machine, home, answers):
     entries = {path.strip("/"): {"url": f"http://{HOST}:{answers}{path}"} for path in Answers.KINDS}
-    path = put(home, **entries, nobody={"url": f"http://{HOST}:1/mcp"})
-    assert "6 http" in machine("clients").out
+    project = {"url": f"http://{HOST}:{answers}/open?project=${{input:p}}"}  # asked without it
+    path = put(home, **entries, nobody={"url": f"http://{HOST}:1/mcp"}, project=project)
+    assert "7 http" in machine("clients").out
     assert "stays as it is: whether it wants a login by OAuth is not known" in machine("wrap", "--yes").out
     assert Answers.seen == []
     done = machine("wrap", "--yes", "--probe", env=named(machine.folder))
@@ -153,6 +181,7 @@ def test_probing_tells_servers_apart(machine, home, answers):
     assert "nobody: stays as it is: " in done.out and "cannot be reached" in done.out
     port = load(machine.config).gateway.port
     assert url_of(path, "open") == f"http://127.0.0.1:{port}/open/mcp"
+    assert url_of(path, "project") == f"http://127.0.0.1:{port}/open/mcp?project=${{input:p}}"
     assert url_of(path, "old/sse") == f"http://127.0.0.1:{port}/old-sse/sse"
     assert ("DELETE", "/open") in Answers.seen
 

@@ -11,7 +11,8 @@ WORDS = [
 ]  # fmt: skip
 ADDRESSES = [
     "https://example.com/mcp", "https://example.com/sse", "http://localhost:3000/mcp", "https://ünï.example/mcp?a=b#c",
-    "https://example.com/mcp?x=it's", "HTTPS://Example.COM:8443/a%20b/",
+    "https://example.com/mcp?x=it's", "HTTPS://Example.COM:8443/a%20b/", "https://exa.example/mcp?exaApiKey=k%2F1&x=it's",
+    "https://example.com/sse?a=b&token=${input:k}#f", "https://example.com/mcp/?profile=MARK&api_key=🐴?/x",
 ]  # fmt: skip
 NAMES = ["git", "a/b", "Ä ö", "🐴", "x.y", "--name", "with\ttab", 'quo"te', "MARK name", "@scope/pkg", "*", "a*b[c]?"]
 

@@ -188,8 +188,13 @@ def test_unwrap_writes_no_secret_of_the_configuration_into_a_repository(tmp_path
 REASONS = {
     "placeholder": ({"url": "https://${input:host}/mcp"}, "placeholder"),
     "login": ({"url": "https://me:word@example.com/mcp"}, "holds a login"),
-    "key": ({"url": f"{WEB}?api_key=x"}, "may hold a secret (api_key=…)"),
-    "key by its looks": ({"url": f"{WEB}?user=a1b2c3d4e5f6a7b8c9d0e1"}, "may hold a secret (user=…)"),
+    "login and key": ({"url": "https://me:word@example.com/mcp?api_key=x"}, "holds a login"),
+    "login with a question mark": ({"url": "https://me:a?b@example.com/mcp?api_key=x"}, "not http or https"),
+    "placeholder and key": ({"url": "https://${input:host}/mcp?api_key=x"}, "placeholder"),
+    "key behind a number sign": ({"url": f"{WEB}#?api_key=x"}, "may hold a secret"),
+    "oauth and key": ({"url": f"{WEB}?api_key=x", "oauth": {"clientId": "x"}}, "login by OAuth"),
+    "unsure, placeholder": ({"url": f"{WEB}?project=${{input:p}}"}, UNSURE),
+    "secret path and key": ({"url": "https://example.com/s/0123456789abcdef0123/mcp?api_key=x"}, "may hold a secret"),
     "secret path": ({"url": "https://example.com/s/0123456789abcdef0123/mcp"}, "may hold a secret"),
     "no http": ({"url": "unix:///run/x"}, "not http or https"),
     "bad port": ({"url": "https://example.com:99999/mcp"}, "not http or https"),
@@ -230,6 +235,106 @@ def test_what_goes_through(tmp_path, entry):
     wrap(machine)
     assert url_of(path) == "http://127.0.0.1:7373/web/mcp"
     assert configuration.load().servers["web"].url == entry["url"]
+
+
+KEYS = {
+    "exa": ("https://mcp.exa.example/mcp", "exaApiKey=s3cr%2Ft&tools=a,b"),
+    "trailing slash": ("https://mcp.tavily.example/mcp/", "tavilyApiKey=s3cr+t"),
+    "two": ("https://server.smithery.example/@a/b/mcp", "profile=p-1&api_key=s3cr%20t"),
+    "by its looks": (WEB, "user=a1b2c3d4e5f6a7b8c9d0e1"),
+    "placeholder": (WEB, "key=${env:KEY}"),
+    "placeholder of an input": ("http://localhost:5/mcp", "project=${input:p}"),
+    "fragment": (WEB, "key=s3cr?t&#f"),
+    "old": ("https://example.com/sse", "key=s3cr%zz"),
+}
+
+
+@pytest.mark.parametrize(("base", "query"), KEYS.values(), ids=KEYS)
+def test_a_key_in_the_address_stays_with_the_client(tmp_path, base, query):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": f"{base}?{query}"}})
+    before = path.read_bytes()
+    wrap(machine)
+    end = "sse" if base.endswith("/sse") else "mcp"
+    assert url_of(path) == f"http://127.0.0.1:7373/web/{end}?{query}"
+    assert configuration.load().servers["web"] == configuration.HttpServer(url=base)
+    ours = [file for file in (config_file(), *state_dir().rglob("*")) if file.is_file()]
+    assert len(ours) >= 4 and all(query.encode() not in file.read_bytes() for file in ours)
+    assert statuses(machine) == {"web": "watched"} and wrap(machine) == []
+    unwrap(machine)
+    assert path.read_bytes() == before and not config_file().exists()
+
+
+def test_one_server_with_two_keys_is_one(tmp_path):
+    machine = make(tmp_path)
+    one = put(machine.home / ".cursor/mcp.json", {"web": {"url": f"{WEB}?api_key=one"}})
+    two = put(machine.home / ".kiro/settings/mcp.json", {"other": {"url": f"{WEB}?api_key=two"}})
+    before = one.read_bytes(), two.read_bytes()
+    wrap(machine)
+    assert url_of(one) == "http://127.0.0.1:7373/web/mcp?api_key=one"
+    assert url_of(two, "other") == "http://127.0.0.1:7373/web/mcp?api_key=two"
+    assert configuration.load().servers == {"web": configuration.HttpServer(url=WEB)}
+    unwrap(machine, "other")
+    assert statuses(machine) == {"web": "watched", "other": "http"}
+    unwrap(machine)
+    assert (one.read_bytes(), two.read_bytes()) == before and not config_file().exists()
+
+
+def test_a_key_is_kept_when_the_port_changes(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": f"{WEB}?api_key=k3y"}})
+    before = path.read_bytes()
+    wrap(machine)
+    config_file().write_text("gateway.port = 8000\n" + config_file().read_text())
+    assert statuses(machine) == {"web": "drifted"}
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:8000/web/mcp?api_key=k3y"
+    assert list(configuration.load().servers) == ["web"]
+    unwrap(machine)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("query", ["api_key=s3cret", "user=s3cret7a1b2c3d4e5f6a7b8c9d0e1", "pat=s3cret&x=y"])
+def test_a_key_in_an_address_is_not_shown(tmp_path, query):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {"web": {"url": f"{WEB}?{query}"}})
+    (file,), _ = look(machine)
+    assert file.servers[0].detail == f"{WEB}?•••"
+    for changes in (wrap(machine), unwrap(machine)):
+        lines = changes[0].diff()
+        assert len(lines) == 2 and all("?•••" in line and "s3cret" not in line for line in lines)
+
+
+def test_a_query_is_not_touched_however_it_is_written(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.home / ".cursor/mcp.json", {})
+    text = '{"mcpServers": {"web": {"url": "https:\\/\\/example.com\\/mcp?key=a\\u0026b=\\/c"}}}'
+    path.write_text(text)
+    wrap(machine)
+    pointed = text.replace("https:\\/\\/example.com\\/mcp", "http:\\/\\/127.0.0.1:7373\\/web\\/mcp")
+    assert path.read_text() == pointed and url_of(path).endswith("?key=a&b=/c")
+    unwrap(machine)
+    assert path.read_text() == text
+
+
+def test_headers_of_the_configuration_do_not_join_a_key_of_the_clients(tmp_path):
+    machine = make(tmp_path)
+    config_file().write_text(f'[servers.found]\nurl = "{WEB}"\nheaders = {{ Authorization = "${{T}}" }}\n')
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": f"{WEB}?api_key=k3y"}})
+    wrap(machine)
+    assert url_of(path) == "http://127.0.0.1:7373/web/mcp?api_key=k3y"
+
+
+def test_parameters_by_hand_on_both_sides(tmp_path):
+    machine = make(tmp_path)
+    config_file().write_text(f'[servers.found]\nurl = "{WEB}?region=eu"\n')
+    path = put(machine.home / ".cursor/mcp.json", {"web": {"url": "http://127.0.0.1:7373/found/mcp?features=a"}})
+    assert statuses(machine) == {"web": "watched"} and wrap(machine) == []
+    config_file().write_text(config_file().read_text() + "[gateway]\nport = 8000\n")
+    assert statuses(machine) == {"web": "http"}, "someone else's, as far as is known"
+    config_file().write_text(f'[servers.found]\nurl = "{WEB}?region=eu"\n')
+    unwrap(machine)
+    assert url_of(path) == f"{WEB}?region=eu&features=a"
 
 
 def test_an_old_server_keeps_the_end_by_which_clients_know_it(tmp_path):

@@ -17,6 +17,7 @@ MIB = 1 << 20
 seen: list[dict[str, Any]] = []
 left: list[str] = []
 sessions: set[str] = set()
+streams: dict[str, web.StreamResponse] = {}  # of HTTP+SSE, by session
 KEPT = ("authorization", "mcp-method", "mcp-name", "mcp-param-region", "x-unknown", "host", "last-event-id")
 
 
@@ -59,7 +60,7 @@ async def call(request: web.Request, name: str, id: Any, body: bytes) -> web.Str
         case _ if name.startswith("to "):
             return web.Response(status=307, headers={"Location": name.removeprefix("to ")})
         case "moved" if request.path == "/mcp":
-            return web.Response(status=307, headers={"Location": "/moved"})
+            return web.Response(status=307, headers={"Location": "/moved" + request.raw_path.removeprefix("/mcp")})
         case "silent":
             await forever("silent")
     response = await stream(request)
@@ -155,7 +156,27 @@ async def get(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def greet(request: web.Request) -> web.StreamResponse:
+    """The stream of HTTP+SSE (2024-11-05): its endpoint has a session, and the key that the client brought."""
+    note(request, b"")
+    response = await stream(request)
+    word = secrets.token_hex(4)
+    streams[word] = response
+    key = request.raw_path.partition("?")[2]
+    await response.write(f"event: endpoint\ndata: /messages?session={word}&{key}\n\n".encode())
+    await forever("sse")
+    return response
+
+
+async def message(request: web.Request) -> web.Response:
+    body = await request.read()
+    note(request, body)
+    await streams[request.query["session"]].write(event(answer(json.loads(body)["id"])))
+    return web.Response(status=202)
+
+
 async def delete(request: web.Request) -> web.Response:
+    note(request, b"")
     sessions.discard(request.headers.get("Mcp-Session-Id", ""))
     return web.Response(status=204)
 
@@ -170,13 +191,21 @@ async def metadata(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     await response.write(b'{"resource": "http://upstream/mcp", ')
     await asyncio.sleep(0.05)
-    await response.write(json.dumps({"path": request.path}).encode()[1:])
+    await response.write(json.dumps({"path": request.raw_path}).encode()[1:])
     return response
 
 
 def note(request: web.Request, body: bytes) -> None:
     headers = {name.lower(): value for name, value in request.headers.items() if name.lower() in KEPT}
-    seen.append({"method": request.method, "path": request.path, "headers": headers, "body": body.decode()})
+    seen.append(
+        {
+            "method": request.method,
+            "path": request.path,
+            "target": request.raw_path,
+            "headers": headers,
+            "body": body.decode(),
+        }
+    )
 
 
 async def main() -> None:
@@ -186,6 +215,8 @@ async def main() -> None:
             web.post("/mcp", post),
             web.post("/moved", post),
             web.get("/mcp", get),
+            web.get("/sse", greet),
+            web.post("/messages", message),
             web.delete("/mcp", delete),
             web.get("/seen", tell),
             web.get("/.well-known/{tail:.*}", metadata),

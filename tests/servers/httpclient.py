@@ -65,7 +65,7 @@ class HttpClient:
     def request(self, method: str, body: bytes | None = None, path: str = "", **headers: str) -> Reply:
         connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=self.seconds)
         sent = ACCEPT | self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path or self.url.path, body, sent)
+        connection.request(method, path or self.url._replace(scheme="", netloc="").geturl(), body, sent)
         return Reply(connection)
 
     def post(self, frame: Any, **headers: str) -> Reply:

@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from mcpwatch.cli.exits import Failure
 from mcpwatch.cli.state import configuration
+from mcpwatch.clients.address import together
 from mcpwatch.clients.names import Names, safe_name
 from mcpwatch.clients.node import Node
 from mcpwatch.clients.program import NoProgram, program
@@ -24,7 +27,7 @@ from mcpwatch.store.config import Config
 _ENV_KEYS: Final = ("env", "environment", "envs")
 _FOLDER_KEYS: Final = ("cwd", "workingDirectory")
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]{0,127})(?::-([^}]{0,4096}))?\}")
-_GATEWAY = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/([^/?#]+)/(?:mcp|sse)/?")
+_GATEWAY = re.compile(r"https?://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/([^/?#]+)/(?:mcp|sse)/?(?:\?(.*))?")
 
 
 class Unusable(Exception):
@@ -51,8 +54,16 @@ def configured() -> tuple[list[Target], list[str]]:
     theirs, others = _targets(files, config)
     problems = [problem] if problem else []
     problems += [f"{file.path}: {file.error}" for file in files if file.error]
-    known = {target.name for target in ours}
-    return [*ours, *(target for target in theirs if target.name not in known)], [*problems, *wrong, *others]
+    known = {target.name: target for target in theirs}
+    ours = [_as_asked(target, known.get(target.name)) for target in ours]
+    names = {target.name for target in ours}
+    return [*ours, *(target for target in theirs if target.name not in names)], [*problems, *wrong, *others]
+
+
+def _as_asked(target: Target, client: Target | None) -> Target:
+    """A server of `config.toml`, with the query of a client's that reaches it through the gateway."""
+    asked = client is not None and client.headers == target.headers and client.url.startswith(f"{target.url}?")
+    return client if client is not None and asked else target
 
 
 def _ours(config: Config) -> tuple[list[Target], list[str]]:
@@ -87,10 +98,13 @@ def _targets(files: Iterable[ConfigFile], config: Config) -> tuple[list[Target],
 
 
 def _behind_gateway(server: Server, ours: dict[str, Target]) -> Target | None:
-    """The server of `config.toml` that an address of our gateway stands for."""
+    """The server of `config.toml` that an address of our gateway stands for, with the client's own query."""
     url = server.entry.url
     match = _GATEWAY.fullmatch(str(url.value)) if url is not None else None
-    return ours.get(match[1]) if match is not None else None
+    target = ours.get(match[1]) if match is not None else None
+    if target is None or match is None or not match[2]:
+        return target
+    return msgspec.structs.replace(target, url=together(target.url, _expanded(match[2])))
 
 
 def _target(server: Server, names: Names) -> Target:

@@ -11,6 +11,7 @@ import click
 from mcpwatch.cli import ask, exits
 from mcpwatch.cli.output import print_line, safe
 from mcpwatch.clients import routes
+from mcpwatch.clients.address import apart
 from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.plan import Change, apply, plan_wrap
 from mcpwatch.clients.program import NoProgram, program
@@ -105,7 +106,7 @@ def _asked(gateway: Gateway, files: Sequence[ConfigFile], servers: Sequence[str]
 
     entries = [server.entry for file in files for server in select(file.servers, servers) if file.client.http]
     urls = [str(entry.url.value) for entry in entries if entry.form is None and entry.url and gateway.unsure(entry)]
-    return gateway.asked(answers(url for url in urls if gateway.origin_of(url) is None))
+    return gateway.asked(answers(apart(url)[0] for url in urls if gateway.origin_of(url) is None))
 
 
 def here() -> str:

@@ -1,5 +1,7 @@
 """What the address of a server reached over HTTP says: whether it may be copied, and how its client signs in there.
 
+A query that may be a key stays where it is: the client sends it to the gateway, which passes it on.
+
 Nothing is asked of the server. What cannot be told from the entry counts as a reason to leave it alone: a client that
 signs in by OAuth checks that the login is for the address it uses (RFC 9728, 3.3), and would refuse the gateway's.
 """
@@ -11,7 +13,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from mcpwatch.clients.node import Node
-from mcpwatch.store.mask import masked
+from mcpwatch.store.mask import MASK, masked
 
 _PLACEHOLDER = re.compile(r"\$\{|\$[A-Za-z_]|\{\{|\{env:|\{file:|%[A-Za-z_]\w*%|<[A-Za-z_ -]+>")
 _KEY_LIKE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w%.~=+-]{20,}", re.ASCII)
@@ -31,6 +33,36 @@ _OAUTH = ("oauth", "auth", "authProviderType", "oauth_resource", "oauthScopes", 
 _OFF = ("", "false", "none", "off")
 
 
+def apart(url: str) -> tuple[str, str]:
+    """The address, and the query that must stay with the client, since it may be a secret or has a placeholder; ""
+    when it has no such query, and then the address is whole."""
+    base, _, query = url.partition("?")
+    keeps = "#" not in base and (has_key(query) or _PLACEHOLDER.search(query))
+    return (base, query) if keeps else (url, "")
+
+
+def together(url: str, query: str) -> str:
+    """The address with a client's query behind its own."""
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+def has_key(query: str) -> bool:
+    """Whether a query may be a credential, or have one in it."""
+    return bool(_key_in(query)) or masked(f"?{query}") != f"?{query}"
+
+
+def _key_in(query: str) -> str:
+    """The name of the first parameter that may be one."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return next((name for name, value in pairs if _SECRET_NAME.search(name) or _KEY_LIKE.fullmatch(value)), "")
+
+
+def without_key(url: str) -> str:
+    """The address as it may be shown."""
+    base, query = apart(url)
+    return masked(f"{base}?{MASK}" if has_key(query) else url)
+
+
 def not_copied(url: str) -> str:
     """Why this address cannot stand in our configuration, or ""."""
     if _PLACEHOLDER.search(url):
@@ -45,9 +77,8 @@ def not_copied(url: str) -> str:
         return "its address is not http or https"
     if parts.username is not None or parts.password is not None:
         return "its address holds a login, which would have to be copied"
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if _SECRET_NAME.search(name) or _KEY_LIKE.fullmatch(value):
-            return f"its address may hold a secret ({name}=…), which would have to be copied"
+    if name := _key_in(parts.query):
+        return f"its address may hold a secret ({name}=…), which would have to be copied"
     if masked(url) != url or any(_KEY_LIKE.fullmatch(part) for part in parts.path.split("/")):
         return "its address may hold a secret, which would have to be copied"
     return ""

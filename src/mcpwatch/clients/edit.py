@@ -87,11 +87,18 @@ class Editor:
         return [restored, *self._drop_first(form.args.node, count)]
 
     def replace(self, node: Node, value: str) -> list[Splice]:
-        """Write another text in the place of this one, and in the same way: with its quotes, or without."""
-        written = self.text[node.start : node.end]
+        """Write another address in the place of this one, and in the same way: with its quotes, or without. A query
+        that stays is not touched, however it is written."""
+        written, old = self.text[node.start : node.end], str(node.value)
+        query = old.partition("?")[2]
+        if not query or not value.endswith((f"?{query}", f"&{query}")):
+            query = ""
+        old, value = old.removesuffix(query), value.removesuffix(query)
+        end = written.find("?") + 1 if query else len(written)
         for style in _STYLES:
-            if style(str(node.value)) == written:
-                return [Splice(node.start, node.end, style(value))]
+            closing = len(style("")) // 2 if query else 0
+            if style(old)[: len(style(old)) - closing] == written[:end]:
+                return [Splice(node.start, node.start + end, style(value)[: len(style(value)) - closing])]
         raise NotEditable("its address is written in an unusual way")
 
     # Lists

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcpwatch.clients import registry, routes
-from mcpwatch.clients.address import not_copied
+from mcpwatch.clients.address import apart, has_key, not_copied, together
 from mcpwatch.clients.document import Action, Document, Edit
 from mcpwatch.clients.edit import NotEditable, Splice, splice
 from mcpwatch.clients.entry import ENV_KEYS
@@ -73,8 +73,8 @@ class Change:
         text, values, lines = document.text, _private(document), []
         for start, end, cuts in _line_ranges(text, self.document.cuts):
             hidden = [
-                Splice(first - start, last - start, f'"{MASK}"')
-                for first, last in values
+                Splice(first - start, last - start, mask)
+                for (first, last), mask in values.items()
                 if start <= first and last <= end and all(last <= cut.start or cut.end <= first for cut in cuts)
             ]
             inner = [Splice(cut.start - start, cut.end - start, cut.text) for cut in cuts]
@@ -207,15 +207,16 @@ def _pointed(server: Server, names: Names, gateway: Gateway | None) -> list[tupl
     url = server.entry.url
     if gateway is None or url is None:
         return []
-    origin = gateway.origin_of(str(url.value), server.guard) or str(url.value)
+    origin, query = gateway.origin_of(str(url.value), server.guard) or apart(str(url.value))
     guard = gateway.name_for(server.entry, origin, names)
-    address = gateway.address(guard, origin)
+    address = gateway.address(guard, origin, query)
     return [(Step(server, "point", guard, origin), Edit("point", server.entry, address, guard))]
 
 
 def _origin(server: Server, gateway: Gateway | None) -> str | None:
     url = server.entry.url
-    return None if gateway is None or url is None else gateway.origin_of(str(url.value), server.guard)
+    found = None if gateway is None or url is None else gateway.origin_of(str(url.value), server.guard)
+    return None if found is None else together(*found)
 
 
 def _is_theirs(file: ConfigFile, server: Server, gateway: Gateway | None) -> bool:
@@ -258,14 +259,20 @@ def _possible(
     return good, refused
 
 
-def _private(document: Document) -> set[tuple[int, int]]:
-    """Where values of variables and headers stand: whatever they are called, they may be secret."""
-    found: set[tuple[int, int]] = set()
+def _private(document: Document) -> dict[tuple[int, int], str]:
+    """Where values of variables and headers stand, whatever they are called, and keys in addresses: what may be
+    secret, and what is to be shown in its place."""
+    found: dict[tuple[int, int], str] = {}
     for entry in document.entries:
         for key in (*ENV_KEYS, "headers", "http_headers"):
             holder = entry.node.get(key)
             members = holder.members if holder is not None else []
-            found |= {(member.node.start, member.node.end) for member in members if member.node.kind == "string"}
+            found |= {(m.node.start, m.node.end): f'"{MASK}"' for m in members if m.node.kind == "string"}
+        url = entry.url
+        if url is not None and has_key(apart(str(url.value))[1]):
+            written = document.text[url.start : url.end]
+            quoted = written[-1:] in ("'", '"')
+            found[url.start + written.find("?") + 1, url.end - quoted] = MASK
     return found
 
 

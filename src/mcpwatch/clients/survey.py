@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mcpwatch.clients import registry
+from mcpwatch.clients.address import without_key
 from mcpwatch.clients.document import MAX_BYTES, Document, generic
 from mcpwatch.clients.entry import Entry
 from mcpwatch.clients.gateway import Gateway
@@ -173,4 +174,4 @@ class _Look:
             if not client.http:
                 reason = f"{client.name} starts commands only"
             reason = reason or gateway.reason(entry)
-        return Server(entry.name, status, guard, url, reason, entry.disabled, "", entry)
+        return Server(entry.name, status, guard, without_key(url), reason, entry.disabled, "", entry)
