@@ -16,6 +16,7 @@ from mcpwatch.relay import processes
 from servers.processes import wait_until
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+CARELESS = "import subprocess, time; it = subprocess.Popen(['true']); print(it.pid, flush=True); time.sleep(600)"
 
 
 @contextmanager
@@ -65,9 +66,23 @@ def test_nothing_is_known_of_a_process_that_is_not_there():
 def test_one_that_does_not_obey_is_killed_and_leaves_no_zombie():
     with program() as process:
         assert processes.is_child(process.pid)
+        assert not processes.ended(process.pid)
         process.send_signal(signal.SIGTERM)
         assert processes.kill(process.pid)
         assert not processes.is_child(process.pid)
+        assert processes.ended(process.pid)
+
+
+def test_a_zombie_of_another_program_has_ended():
+    parent = subprocess.Popen([sys.executable, "-c", CARELESS], stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        wait_until(lambda: processes.ended(child), "its end")
+        os.kill(child, 0)  # it is still there for its parent
+    finally:
+        parent.kill()
+        parent.wait()
 
 
 def test_one_that_ended_is_no_child_any_more():

@@ -43,6 +43,7 @@ class FakeCalls(GatewayCalls):
         self.starts: list[Found | str] = []
         self.asked: list[str] = []
         self.children: set[int] = set()
+        self.ending = False
         self.service = False
         self.ends = True
         self.taken = ""
@@ -51,7 +52,7 @@ class FakeCalls(GatewayCalls):
         return self.now_wanted
 
     def look(self, last: Found) -> Seen:
-        return Seen(self.there, self.written)
+        return Seen(self.there, self.written, self.ending)
 
     def start(self) -> Found:
         self.asked.append("start")

@@ -43,6 +43,7 @@ time.sleep(600)
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(gateway_worker, "LOOK_S", 0.1)
+    monkeypatch.setattr(gateway_worker, "ENDING_LOOKS", 150)  # as long as before
     with gateway_home(tmp_path, monkeypatch) as config:
         yield config
 
@@ -112,6 +113,23 @@ async def test_one_that_is_there_is_taken_and_its_orderly_end_is_said(config: Pa
             assert await worker.stop()
             assert worker.view.phase == "stopped"
     assert gateway_control.find().state == "none"
+
+
+async def test_the_end_of_one_whose_parent_does_not_look_is_noticed(config: Path) -> None:
+    configure(config, SEARCH)
+    program = (
+        "import subprocess, sys, time; subprocess.Popen([sys.executable, '-m', 'mcpwatch', 'serve']); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as parent:
+        try:
+            await holds(lambda: gateway_control.find().state == "up", "a gateway of another program")
+            worker = GatewayWorker()
+            async with working(worker):
+                await phase(worker, "up")
+                assert not worker.view.ours
+                assert await worker.stop()
+        finally:
+            parent.kill()
 
 
 async def test_two_screens_at_once_start_one(config: Path) -> None:

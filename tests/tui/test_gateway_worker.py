@@ -8,7 +8,7 @@ import pytest
 from mcpwatch.relay.gateway_control import Found
 from mcpwatch.store.database import StateError
 from mcpwatch.tui.gateway_calls import origin, tail
-from mcpwatch.tui.gateway_worker import ENDED_S, SILENT_LOOKS, SILENT_S, backoff
+from mcpwatch.tui.gateway_worker import ENDED_S, ENDING_LOOKS, SILENT_LOOKS, SILENT_S, backoff
 from tui.gateways import SERVERS, FakeCalls, Watched, found_up
 
 
@@ -112,6 +112,29 @@ async def test_one_that_was_ended_on_purpose_elsewhere_is_started_again_but_not_
     await one.look(ENDED_S - 0.1)
     assert one.calls.asked == []
     assert await one.look(0.1) == "up"
+
+
+async def test_one_that_is_ending_has_not_died() -> None:
+    one = Watched(FakeCalls(there=found_up()))
+    await one.look()
+    one.calls.gone(crashed=True)
+    one.calls.ending = True
+    for _ in range(ENDING_LOOKS):
+        assert await one.look(1) == "up"
+    one.calls.gone()
+    one.calls.ending = False
+    assert await one.look(1) == "waiting"
+    assert "ended elsewhere" in one.told[0]
+
+
+async def test_one_that_does_not_come_to_its_end_is_not_waited_for() -> None:
+    one = Watched(FakeCalls(there=found_up()))
+    await one.look()
+    one.calls.gone(crashed=True)
+    one.calls.ending = True
+    assert [await one.look(1) for _ in range(ENDING_LOOKS + 1)] == ["up"] * ENDING_LOOKS + ["waiting"]
+    assert await one.look(1) == "up"
+    assert one.calls.asked == ["start"]
 
 
 async def test_it_can_be_left_stopped_while_it_waits() -> None:

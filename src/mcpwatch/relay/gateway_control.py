@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from mcpwatch.relay.http_headers import OUR_TOKEN
+from mcpwatch.relay.processes import ended
 from mcpwatch.store import gateways
 from mcpwatch.store.gateways import GatewayRow
 from mcpwatch.store.health import runs
@@ -134,11 +135,9 @@ def stop(found: Found, wait_s: float = 10.0) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + wait_s
-    while runs(pid):
+    while not ended(pid):
         if time.monotonic() > deadline:
             return False
-        with contextlib.suppress(OSError):  # our own child would stay a zombie
-            os.waitpid(pid, os.WNOHANG)
         time.sleep(0.02)
     return True
 

@@ -49,7 +49,7 @@ def kill(pid: int, wait_s: float = 5.0) -> bool:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + wait_s
-    while runs(pid) and not _reaped(pid):
+    while not ended(pid):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -64,11 +64,13 @@ def is_child(pid: int) -> bool:
         return False
 
 
-def _reaped(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except OSError:
-        return False
+def ended(pid: int) -> bool:
+    """Whether a process has ended, its parent may have noticed or not. A child of ours is no zombie afterwards."""
+    if not runs(pid) or (not is_child(pid) and not runs(pid)):
+        return True
+    with contextlib.suppress(OSError):
+        return (_PROC / str(pid) / "stat").read_text("ascii", "replace").rpartition(") ")[2][:1] in ("Z", "X")
+    return _said("ps", "-o", "stat=", "-p", str(pid)).startswith("Z")
 
 
 def _listening_inodes(port: int) -> set[str] | None:

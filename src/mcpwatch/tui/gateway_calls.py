@@ -53,10 +53,12 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One look. `written` stands in the state file: a word there, and no gateway, is one that did not end orderly."""
+    """One look. `written` stands in the state file: a word there, and no gateway, is one that did not end orderly;
+    unless it is `ending` just now, and takes its row back."""
 
     found: Found
     written: GatewayRow = GatewayRow()
+    ending: bool = False
 
 
 class GatewayCalls:
@@ -87,7 +89,9 @@ class GatewayCalls:
             if found.state == "up":
                 return Seen(found, found.row)
         row = gateways.read(self._opened())
-        return Seen(gateway_control.look(row), row)
+        found = gateway_control.look(row)
+        ending = found.state == "none" and not processes.ended(row.pid) and processes.is_gateway(row.pid)
+        return Seen(found, row, ending)
 
     def _opened(self) -> Ledger:
         """One connection for all looks: opening one writes. A file that was taken away is not made anew."""

@@ -56,6 +56,8 @@ def short(view: GatewayView, now: float, *, narrow: bool = False) -> tuple[str, 
     match view.phase:
         case "starting" | "stopping":
             return f"gateway {view.phase}", "accent"
+        case "up" if view.problems and narrow:
+            return "gateway problem: H", "caution"
         case "up" if view.problems:
             return f"gateway up, {fmt.plural(len(view.problems), 'problem')}: H", "caution"
         case "up":

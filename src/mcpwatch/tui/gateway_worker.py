@@ -23,6 +23,7 @@ LOOK_S: Final = 1.5  # between two looks at it
 SOON_S: Final = 0.25  # while something is to be seen soon
 SILENT_S: Final = 15.0  # so long it may be busy; then it hangs
 SILENT_LOOKS: Final = 5  # a screen that was held up itself has not seen silence
+ENDING_LOOKS: Final = 5  # at one that listens no more and has not ended
 ENDED_S: Final = 10.0  # who ended it may want to start it differently, and a service manager starts it by itself
 STEADY_S: Final = 60.0  # up for so long, earlier failures count no more
 LONGEST_S: Final = 60.0
@@ -53,7 +54,7 @@ class GatewayWorker:
         self._wake = asyncio.Event()
         self._wanted = True  # False: the user stopped it
         self._up_since: float | None = None
-        self._silent_looks = 0
+        self._silent_looks = self._ending_looks = 0
         self._news: list[tuple[str, Severity]] = []
 
     async def run(self) -> None:
@@ -95,6 +96,8 @@ class GatewayWorker:
                 await self._is_up(seen.found)
             elif seen.found.state == "silent":
                 await self._is_silent(seen.found)
+            elif seen.ending and self._up_since is not None and self._ending_looks < ENDING_LOOKS:
+                self._ending_looks += 1
             else:
                 await self._is_gone(wanted, crashed=bool(seen.written.word))
         except StateError as error:
@@ -112,7 +115,7 @@ class GatewayWorker:
             self._wanted = True
         elif now - self._up_since >= STEADY_S:
             self._set(failures=0)
-        self._silent_looks = 0
+        self._silent_looks = self._ending_looks = 0
         self._set(phase="up", found=found, seen_at=now, why="", advice="")
 
     async def _is_silent(self, found: Found) -> None:
@@ -140,6 +143,8 @@ class GatewayWorker:
     async def _is_gone(self, wanted: Wanted, *, crashed: bool) -> None:
         ended, self._up_since = self._up_since is not None, None
         self._silent_looks = 0
+        if ended:
+            self._calls.is_child(self.view.found.row.pid)  # leaves no zombie: another screen may wait for its end
         if not self._wanted:
             self._set(phase="stopped", found=Found("none"))
         elif not wanted.servers:
