@@ -163,6 +163,14 @@ def test_a_server_that_never_answers_is_ended_with_all_it_started(machine) -> No
     wait_gone(marked(mark_of(machine)))
 
 
+def test_a_server_that_cannot_be_started_is_not_one_without_definitions(machine) -> None:
+    config = configure(machine, gone={"command": "no-such\x1b[31m-command"}, ends={"command": "false"})
+    done = machine("scan", "--config", config, "--yes")
+    assert done.code == exits.FAILED and "gone: not read\n" in done.out and "ends: not read\n" in done.out
+    assert "gone: cannot find 'no-such\\x1b[31m-command': check the command's spelling" in done.err
+    assert "\x1b" not in done.out + done.err
+
+
 def test_ctrl_c_ends_the_scan_and_the_servers(machine) -> None:
     config = configure(machine, hang=hanging(machine))
     scan = machine.start("scan", "--config", config, "--yes")
@@ -176,7 +184,7 @@ def test_ctrl_c_ends_the_scan_and_the_servers(machine) -> None:
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ({"command": "/nonexistent/server"}, "No such file"),
+        ({"command": "/nonexistent/server"}, "cannot find"),
         ({"command": sys.executable, "args": ["-c", "import sys; sys.exit('\x1b[31mno token')"]}, "no token"),
         ({"url": "http://127.0.0.1:9/mcp"}, "connection"),
         ({"url": "file:///etc/passwd"}, "not http"),
@@ -244,7 +252,7 @@ def test_an_address_of_our_gateway_stands_for_the_server_behind_it(machine) -> N
     machine.config.write_text('[servers.far]\nurl = "http://127.0.0.1:9/mcp"\n')
     config = configure(machine, anything={"url": "http://127.0.0.1:7373/far/mcp"})
     done = machine("scan", "--config", config)
-    assert done.code == exits.FAILED and "far: 0 definitions" in done.out and "connection" in done.err
+    assert done.code == exits.FAILED and "far: not read" in done.out and "connection" in done.err
 
 
 def test_b14_json_and_sarif(machine) -> None:

@@ -282,9 +282,10 @@ def _interruptible(work: Coroutine[Any, Any, list[Any]]) -> list[Any]:
 
 
 def _print(rows: Sequence[report.Row], servers: Sequence[str], problems: Problems, show_all: bool) -> None:
+    troubled = {server for server, _ in problems}
     for server in servers:
         mine = [row for row in rows if row.server == server]
-        print_line(f"{safe(server)}: {report.summary(mine)}")
+        print_line(f"{safe(server)}: {report.summary(mine) if mine or server not in troubled else 'not read'}")
         report.print_rows(mine, quiet_safe=not show_all)
     for server, problem in problems:
         said = f"{server}: {problem}" if server else problem

@@ -261,6 +261,8 @@ def _said(error: BaseException, stderr: IO[bytes]) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     text = str(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        text = f"cannot find {error.filename!r}: check the command's spelling, or give its full path"
     stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, stderr.tell() - _HINT_MAX))
     words = [line.strip() for line in stderr.read().decode("utf-8", "replace").splitlines() if line.strip()]
