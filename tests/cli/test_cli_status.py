@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from mcpwatch.cli import exits
 from mcpwatch.guard import lock as guard
 from mcpwatch.store.records import Dimension, Limit
@@ -107,10 +109,20 @@ def test_a27_every_command_fails_on_a_state_that_cannot_be_used(machine):
         machine(*arguments).failed(exits.STATE, "state.db")
 
 
-def test_a3_a_broken_configuration_is_a_warning(machine):
-    machine.config.write_text('retention_days = "30"\n')
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('retention_days = "30"', "retention_days"),
+        ('[[prices]]\npattern = "search"\nper_call = 1', "prices: pattern"),
+        ('[[prices]]\npattern = "search/*"', "prices: the rule for 'search/*'"),
+    ],
+)
+def test_a3_a_broken_configuration_is_a_warning(machine, text, said):
+    """All that makes guards refuse it, the prices' rules too."""
+    machine.config.write_text(f"{text}\n")
     done = machine("status")
-    assert done.code == 0 and "retention_days" in done.out
+    assert done.code == 0 and "configuration not used" in done.out and said in done.out
+    assert str(machine.config) in done.out
 
 
 def test_colour_only_on_a_terminal_and_not_with_no_color(machine):

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mcpwatch.cli import exits
+from mcpwatch.meter.prices import PriceBook, PriceError
 from mcpwatch.store.config import Config, ConfigError, load
 from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.paths import config_file
 
 
 @contextmanager
@@ -27,6 +29,10 @@ def opened() -> Iterator[Ledger]:
 def configuration() -> tuple[Config, str]:
     """The configuration and "", or what guards fall back to (the defaults) and what is wrong with the file."""
     try:
-        return load(), ""
+        config = load()
+        PriceBook.from_config(config.default_price_per_1k, config.prices)
     except ConfigError as error:
         return Config(), f"configuration not used: {error}"
+    except PriceError as error:
+        return Config(), f"configuration not used: {config_file()}: prices: {error}"
+    return config, ""
