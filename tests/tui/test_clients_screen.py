@@ -379,10 +379,15 @@ async def test_a19_a_terminal_reply_typed_into_the_clients_screen_changes_no_fil
 # --- the main screen ---
 
 
+async def test_the_main_screen_says_the_worst_where_there_is_little_room(here: Surroundings) -> None:
+    async with running(busy_source(), size=(60, 16), wiring=wiring(here)) as (app, pilot):
+        await until(pilot, lambda: " 1 wrapper removed: w " in app.main.header.text())
+
+
 @sized
 async def test_the_main_screen_marks_what_is_past_mcpwatch(here: Surroundings, size: tuple[int, int]) -> None:
     async with running(busy_source(), size=size, wiring=wiring(here)) as (app, pilot):
-        await until(pilot, lambda: "1 wrapper removed · 4 unwatched: w" in text_of(app))
+        await until(pilot, lambda: "1 wrapper removed · 1 drifted · 4 unwatched: w" in text_of(app))
         await press(pilot, "1")
         await settle(pilot)
         marks = {"postgres": ("✗", "removed")} | dict.fromkeys(

@@ -56,6 +56,11 @@ class EntryLine(msgspec.Struct, frozen=True):
         return not self.disabled and self.status in (Status.UNWATCHED, Status.REMOVED, Status.HTTP)
 
     @property
+    def drifted(self) -> bool:
+        """Whether it is in use and goes through another mcpwatch than this, or one that is gone."""
+        return not self.disabled and self.status is Status.DRIFTED
+
+    @property
     def to_wrap(self) -> bool:
         """Whether mcpwatch could stand before it and does not."""
         return self.past and self.wraps

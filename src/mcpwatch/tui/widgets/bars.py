@@ -36,7 +36,7 @@ class Header(Lines):
         )
         left: Line = [(" mcpwatch ", "accent"), (" ", "fg"), state, ("   ", "fg")]
         words: Line = [short(model.scan, model.scans.values())] if model.ready else []
-        past = self._past()
+        past = self._past(width)
         if host.gateway is not None:
             said = gateway_words(host.gateway.view, host.gateway.now(), narrow=width < 100)
             (past if said[1] == "danger" else words).insert(1 if said[1] == "caution" else 0, said)
@@ -57,14 +57,22 @@ class Header(Lines):
                 break
         return [spread(line, tail, width)]
 
-    def _past(self) -> list[Span]:
-        """How many servers are configured past mcpwatch, and the key that shows them."""
-        past = [entry for entry in self.host.model.configured if entry.to_wrap]
+    def _past(self, width: int) -> list[Span]:
+        """How many servers are configured past mcpwatch, or through another, and the key that shows them; the most
+        telling count alone where there is no room."""
+        configured = self.host.model.configured
+        past = [entry for entry in configured if entry.to_wrap]
         removed = sum(1 for entry in past if entry.status is Status.REMOVED)
+        drifted = sum(1 for entry in configured if entry.drifted)
+        counts = (
+            (removed, f"{fmt.plural(removed, 'wrapper')} removed"),
+            (drifted, f"{drifted} drifted"),
+            (len(past) - removed, f"{len(past) - removed} unwatched"),
+        )
+        said = " · ".join([text for count, text in counts if count][: 3 if width >= 80 else 1])
         if removed:
-            more = f" · {len(past) - removed} unwatched" if len(past) > removed else ""
-            return [(f" {fmt.plural(removed, 'wrapper')} removed{more}: w ", "chip-danger")]
-        return [(f"{len(past)} unwatched: w", "caution")] if past else []
+            return [(f" {said}: w ", "chip-danger")]
+        return [(f"{said}: w", "caution")] if said else []
 
 
 class Footer(Lines):
