@@ -19,7 +19,7 @@ import pytest
 from mcpwatch.relay import gateway_control
 from mcpwatch.store import gateways
 from mcpwatch.store.ledger import Ledger
-from servers import MCPWATCH
+from servers import MCPWATCH, guard_env
 from servers.gateways import GatewayProcess, gateway, http_server
 from servers.httpclient import HttpClient
 from servers.processes import wait_until
@@ -106,7 +106,7 @@ def test_two_gateways_never_fight(running, rogue, tmp_path):
             [MCPWATCH, "serve", "--port", port], env=env, capture_output=True, text=True, timeout=30
         )
         assert ended.returncode != 0
-        assert str(running.process.pid) in ended.stderr or "is taken" in ended.stderr
+        assert f"process {running.process.pid}" in ended.stderr, "the one that runs is named, whatever is taken"
     other = tmp_path / "other"
     other.mkdir()
     with pytest.raises(AssertionError, match="is taken"), gateway(other, {}, "--port", str(running.port)):
@@ -213,3 +213,36 @@ def test_a_client_that_dribbles_its_body_is_let_go(running):
         started = time.monotonic()
         assert status(running) == 200
         assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(("limit", "served"), [("-n 160", False), ("-S -n 160", True)])
+def test_more_connections_than_descriptors(rogue, tmp_path, limit, served):
+    """A soft limit is raised. At the hard one, connections beyond it are closed, nothing is tried without end, and
+    those that come later are served."""
+    env = guard_env(tmp_path)
+    Path(env["MCPWATCH_CONFIG"]).write_text(f'[servers.srv]\nurl = "http://127.0.0.1:{rogue}/mcp"\n')
+    command = ["sh", "-c", f'ulimit {limit}; exec "$0" serve --port 0', MCPWATCH]
+    process = subprocess.Popen(
+        command, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        running = GatewayProcess(process, env)
+        with contextlib.ExitStack() as flood:
+            for _ in range(200):
+                one = flood.enter_context(socket.create_connection(("127.0.0.1", running.port)))
+                with contextlib.suppress(ConnectionError):
+                    one.sendall(b"POST /srv/mcp HTTP/1.1\r\n")
+            assert answers(running) is served
+        wait_until(lambda: answers(running), "an answer, once the others have left")
+        process.terminate()
+        assert process.communicate(timeout=20)[0] == "", "nothing of it is logged"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(running: GatewayProcess) -> bool:
+    try:
+        return status(running) == 200
+    except (ConnectionError, http.client.HTTPException):
+        return False

@@ -29,6 +29,7 @@ from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_upstream import HEADER_BYTES, checked_url, pool, shown
 from mcpwatch.relay.http_wellknown import WELL_KNOWN, relay_metadata
 from mcpwatch.relay.oauth_tokens import Fresh
+from mcpwatch.relay.room import Bounded, listening
 from mcpwatch.store import config as configuration
 from mcpwatch.store import gateways
 from mcpwatch.store.gateways import GatewayRow
@@ -67,7 +68,7 @@ class Gateway:
             loop.add_signal_handler(number, ended.set)
         self._http = pool()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-looks")
-        server = web.Server(
+        server = Bounded(
             self._handle,
             handler_cancellation=True,
             access_log=None,
@@ -77,7 +78,7 @@ class Gateway:
             max_field_size=HEADER_BYTES,
         )
         try:
-            listener = await self._listen(loop, server)
+            listener = await self._listen(server)
             port = listener.sockets[0].getsockname()[1]
             row = GatewayRow(self._word, os.getpid(), self._settings.host, port, log)
             await asyncio.to_thread(self._claim, row)
@@ -103,13 +104,17 @@ class Gateway:
             await self._http.close()
             self._worker.shutdown(wait=False)
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop, server: Any) -> asyncio.Server:
+    async def _listen(self, server: web.Server) -> asyncio.Server:
         settings = self._settings
         try:
-            return await loop.create_server(server, settings.host, settings.port, backlog=1024)
+            return await listening(server, settings.host, settings.port)
         except OSError as error:
+            found = await asyncio.to_thread(gateway_control.find)
+            if found.state != "none":
+                raise Refused(f"{gateway_control.summary(found)}; one is enough for all servers") from error
+            why = os.strerror(error.errno) if error.errno else error
             raise Refused(
-                f"port {settings.port} of {settings.host} is taken or not allowed ({error.strerror}); end the program"
+                f"port {settings.port} of {settings.host} is taken or not allowed ({why}); end the program"
                 " that has it, or choose another with --port"
             ) from error
 
