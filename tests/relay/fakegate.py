@@ -14,6 +14,8 @@ LOCKED = Refusal(code="panic", text="mcpwatch refused x: locked")
 class FakeGate:
     """Refuses the tools in `refuse`, hides the definitions in `hide`, holds the prompts and resources in `hold`."""
 
+    kept = 1 << 30
+
     def __init__(self) -> None:
         self.refuse: set[str] = set()
         self.hide: set[str] = set()

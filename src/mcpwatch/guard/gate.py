@@ -30,7 +30,7 @@ HELLO_DEADLINE_S = 0.2  # a server's hello waits no longer for the state file; t
 POLICY_TRIES = 10  # a policy that changes between look and charge as often as this is an attack
 IDLE_WATCH_S = 0.5  # how often a person's decision is looked for while nothing goes on
 WATCH_S = 0.05  # how often a lock is looked for while protected calls are open
-KEPT_BYTES = 65_536  # of a body while it waits to be recorded; longer ones are measured at once and cut
+KEPT_BYTES = 65_536  # of a body while it waits to be recorded; longer ones are measured at once
 BUSY_S = 1.0  # for so long after another process was found writing, decisions are expected to wait
 
 
@@ -73,7 +73,7 @@ class Gate:
         self._misconfigured = ""  # why the configuration cannot be used
         self._tried = 0.0
         self._opening = threading.Lock()
-        self._keep = KEPT_BYTES
+        self.kept = KEPT_BYTES  # of a body: of a longer one a call brings its beginning, and the frame it came in
         self._recorder = Recorder(
             server=server,
             transport=transport,
@@ -91,11 +91,15 @@ class Gate:
     def began(self, call: Call) -> None:
         """A request that is not gated: recorded as pending."""
         self._stamp(call)
+        if call.frame:
+            self._measure.weigh(call, answer=False)
         self._recorder.put(call, done=False)
 
     def admit(self, call: Call, review: Review | None = None) -> Refusal | None:
         """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
         self._stamp(call)
+        if call.frame:
+            self._measure.weigh(call, answer=False)
         refused = self._decide(call, review)
         if refused is None:
             if call.protected:
@@ -112,8 +116,10 @@ class Gate:
         self._open.discard(call.n)
         if call.duration_ns is None:
             call.duration_ns = time.monotonic_ns() - call.started_ns
-        if len(call.arguments) > self._keep or len(call.result) > self._keep:
-            self._measure.cut(call, self._keep)
+        if call.frame:
+            self._measure.weigh(call, answer=True)
+        elif len(call.arguments) > self.kept or len(call.result) > self.kept:
+            self._measure.cut(call, self.kept)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
         self._recorder.put(call, done=True)
@@ -122,8 +128,8 @@ class Gate:
         """An answer came after the call was ended by a lock: recorded, not passed on."""
         call.result, call.result_bytes = result, len(result)
         call.flags = ",".join(filter(None, (call.flags, "late")))
-        if len(result) > self._keep:
-            self._measure.cut(call, self._keep)
+        if len(result) > self.kept:
+            self._measure.cut(call, self.kept)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
         self._recorder.put(call, done=False)
@@ -268,7 +274,7 @@ class Gate:
             self._misconfigured = str(error)
             self._recorder.warn(f"configuration not used: {error}")
         if config.record == "full":
-            self._keep = config.max_frame_mb << 20
+            self.kept = config.max_frame_mb << 20
         self._reopen()
         self._recorder.start(
             record=config.record,
@@ -386,7 +392,7 @@ class Gate:
             outcome=Outcome.VIOLATION,
             duration_ns=0,
         )
-        body = frame[: self._keep]
+        body = frame[: self.kept]
         if from_server:
             call.result, call.result_bytes = body, len(frame)
         else:

@@ -83,6 +83,18 @@ class Measure:
             self._measure(call, rated=False)
             call.arguments, call.result = call.arguments[:keep], call.result[:keep]
 
+    def weigh(self, call: Call, *, answer: bool) -> None:
+        """Measure a body of which only the beginning is kept, by the frame it came in: some 20 tokens more, of 16 000
+        and up, and no copy of a megabyte."""
+        with self._turn:
+            found = estimate_content(call.frame)
+            call.frame = b""
+            if answer:
+                call.tokens_out, call.measured = found.tokens, True
+            else:
+                call.tokens_in, call.tokens_method = found.tokens, found.method
+            self._measure(call, rated=False)
+
     def _measure(self, call: Call, rated: bool) -> None:
         if not call.tokens_method:
             call.tokens_in, call.tokens_method = self._tokens(call.tool, call.arguments, rated)

@@ -21,6 +21,11 @@ class Seat:
         self._entry = SessionEntry(server, transport, os.getpid(), command)
         self._review, self._recorder = gate.share(partial(Review, server))
 
+    @property
+    def kept(self) -> int:
+        """See `Gate`."""
+        return self._gate.kept
+
     def began(self, call: Call) -> None:
         """See `Gate.began`."""
         call.session = self._entry

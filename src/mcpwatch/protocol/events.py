@@ -39,7 +39,7 @@ class Answer(msgspec.Struct, gc=False, eq=False):
     """The end of a question."""
 
     question: Question
-    result: Raw | bytes = NONE
+    result: Raw | bytes | memoryview = NONE
     error: Raw = NONE
     failed: bool = False  # an error, or a result with isError
     late: bool = False  # the question had been cancelled by its asker

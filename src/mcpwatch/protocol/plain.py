@@ -85,8 +85,9 @@ def plain_call(line: bytes) -> tuple[bytes, CallParams] | None:
     return (id, params) if line.isascii() or is_utf8(line) else None
 
 
-def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes] | None:
-    """(id, result, the result as it came) of a tool's result; None for another frame, or one for the long way."""
+def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes | memoryview] | None:
+    """(id, result, the result as it came, uncopied when large) of a tool's result; None for another frame, or one for
+    the long way."""
     size = len(line)
     if size > _LARGE and line.find(b'"content":', 0, 256) < 0:
         return None
@@ -115,4 +116,5 @@ def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes] | None:
         # Another order. Only the version and the id can come before, and neither holds this text unescaped.
         start = line.find(_RESULT[1:]) - 1
     start += len(_RESULT)
-    return id, result, line[start : start + inner]
+    body: bytes | memoryview = line if size <= _LARGE else memoryview(line)
+    return id, result, body[start : start + inner]

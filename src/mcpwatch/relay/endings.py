@@ -61,14 +61,18 @@ class Endings:
         else:
             self._refuse(question, refusal)
 
-    def _answered(self, answer: Answer) -> None:
-        """Record the end of a question of either side."""
+    def _answered(self, answer: Answer, line: bytes) -> None:
+        """Record the end of a question of either side, whose answer came in this frame."""
         call = answer.question.call
         body = answer.result if len(answer.result) else answer.error
         if answer.late:
             self._gate.late(call, bytes(body))
             return
-        call.result, call.result_bytes = bytes(body), len(body)
+        call.result_bytes = size = len(body)
+        if size <= self._gate.kept:
+            call.result = bytes(body)
+        else:
+            call.result, call.frame = bytes(memoryview(body)[: self._gate.kept]), line
         if answer.failed:
             call.outcome = Outcome.ERROR
             if len(answer.error):
@@ -99,7 +103,7 @@ class Endings:
             elif one.id is not None:
                 tell_sender(replies.error(one.id, one.code, f"mcpwatch refused this message: {one.note}"))
 
-    def _broken(self, question: Question, note: str, result: Raw | bytes = NONE) -> None:
+    def _broken(self, question: Question, note: str, result: Raw | bytes | memoryview = NONE) -> None:
         """Its answer must not pass: the asker is told, for it waits."""
         call = question.call
         call.outcome, call.note = Outcome.VIOLATION, note

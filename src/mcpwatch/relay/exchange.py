@@ -46,7 +46,7 @@ class Exchange(Endings):
             event = self.session.client(line)
             kind = type(event)
             if kind is Question:
-                return line if self._ask(event) else None  # type: ignore[arg-type]
+                return line if self._ask(event, line) else None  # type: ignore[arg-type]
             if kind is Batch:
                 with self._together():
                     return self._batch(line, event, self.session.client, self._client_event)  # type: ignore[arg-type]
@@ -58,9 +58,9 @@ class Exchange(Endings):
     def _client_event(self, event: Event, line: bytes) -> bytes | None:
         match event:
             case Question():
-                return line if self._ask(event) else None
+                return line if self._ask(event, line) else None
             case Answer():
-                self._answered(event)
+                self._answered(event, line)
                 return line
             case Notification(cancels=cancels):
                 if cancels is not None:
@@ -70,13 +70,17 @@ class Exchange(Endings):
                 self._rejected(event, line, from_server=False)
         return None
 
-    def _ask(self, question: Question) -> bool:
-        """Let a request of the client's go out, or answer it with a refusal."""
+    def _ask(self, question: Question, line: bytes) -> bool:
+        """Let a request of the client's, which came in this frame, go out, or answer it with a refusal."""
         method = question.method
         gate = self._gate
         body = _said(question)
         size = len(body)
-        call = Call(method=method, tool=question.name, arguments=bytes(body), arguments_bytes=size)
+        if size <= gate.kept or question.resumes is not None:
+            call = Call(method=method, tool=question.name, arguments=bytes(body), arguments_bytes=size)
+        else:
+            start = bytes(memoryview(body)[: gate.kept])
+            call = Call(method=method, tool=question.name, arguments=start, arguments_bytes=size, frame=line)
         open_ones = self.session.asked_by_client
         if len(open_ones) >= MAX_OPEN or (size >= SMALL and _too_much(open_ones, size)):
             self._crowded(question, call)
@@ -165,7 +169,7 @@ class Exchange(Endings):
                 self._gate.ended(call)
                 self._refuse(question, refusal)
                 return None
-        self._answered(answer)
+        self._answered(answer, line)
         if self.session.identity is not self._identity:
             self._identify()
         return line
@@ -202,7 +206,7 @@ class Exchange(Endings):
     def _listed(self, answer: Answer, line: bytes) -> bytes:
         """The frame of a list with what is quarantined taken out. Raises `Malformed`."""
         question = answer.question
-        listing = Listing.read(LISTS[question.method], answer.result)
+        listing = Listing.read(LISTS[question.method], answer.result)  # type: ignore[arg-type] # no view: no plain call
         if listing is None:
             return line
         hidden = self._gate.definitions(

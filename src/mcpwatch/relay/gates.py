@@ -9,7 +9,13 @@ from mcpwatch.store.records import Call
 
 
 class Guard(Protocol):
-    """The part of `guard.gate.Gate` a relay uses."""
+    """The part of `guard.gate.Gate` a relay uses.
+
+    Of a body longer than `kept` bytes a call has only the beginning, and the frame it came in.
+    """
+
+    @property
+    def kept(self) -> int: ...
 
     def began(self, call: Call) -> None: ...
     def admit(self, call: Call) -> Refusal | None: ...

@@ -107,9 +107,9 @@ class HttpSession(Exchange):
     def _tell(self, frame: bytes) -> None:
         self.told.append(frame)
 
-    def _ask(self, question: Question) -> bool:
+    def _ask(self, question: Question, line: bytes) -> bool:
         wants = _wanted(question) if question.method == LISTEN else None
-        passes = super()._ask(question)
+        passes = super()._ask(question, line)
         if passes:
             self.asked.append(question)
             if wants is not None:
@@ -120,8 +120,8 @@ class HttpSession(Exchange):
         super()._refuse(question, refusal)
         self.said[-1] = (question, self.said[-1][1])
 
-    def _answered(self, answer: Answer) -> None:
-        super()._answered(answer)
+    def _answered(self, answer: Answer, line: bytes) -> None:
+        super()._answered(answer, line)
         if not answer.question.from_server:
             self.answered.append(answer.question)
             self.streams.pop(answer.question.key, None)

@@ -47,6 +47,7 @@ class Call(msgspec.Struct, gc=False):
     duration_ns: int | None = None
     arguments: bytes = b""  # the params as sent (raw JSON); cut to a preview when recorded
     result: bytes = b""  # the result or error as received (raw JSON)
+    frame: bytes = b""  # in which a body came whose beginning only is here; measured, and forgotten, by the gate
     arguments_bytes: int = 0
     result_bytes: int = 0
     tokens_in: int = 0
