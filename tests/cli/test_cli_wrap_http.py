@@ -113,6 +113,18 @@ def test_a_key_in_the_address_reaches_the_server_and_nothing_else(machine, home)
         assert path.read_bytes() == before
 
 
+def test_a_scan_brings_the_key_of_the_client_too(machine, home):
+    with http_server("http_rogue") as port:
+        put(home, things={"url": f"http://127.0.0.1:{port}/mcp?api_key=k3y-of-mine%2F"})
+        assert machine("wrap", "--yes").code == 0
+        done = machine("scan", "--yes")
+        assert "evil" in done.out and "k3y-of-mine" not in done.out + done.err, done
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/seen") as answer:
+            assert {one["target"] for one in json.load(answer)["seen"]} == {"/mcp?api_key=k3y-of-mine%2F"}
+    broken = machine("scan", "--yes")
+    assert broken.code == exits.FAILED and "k3y-of-mine" not in broken.out + broken.err, broken
+
+
 def test_the_configuration_is_in_the_preview_and_secrets_are_not(machine, home):
     path = put(home, web={"url": "https://example.com/mcp", "headers": {"Authorization": SECRET}})
     before, config = path.read_bytes(), machine.config.read_bytes()
