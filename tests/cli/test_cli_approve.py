@@ -113,6 +113,17 @@ def test_an_approval_is_for_one_text_alone(machine) -> None:
     assert rows[POISONED.fingerprint] == "changed"
 
 
+def test_findings_show_a_text_that_changed_also_when_it_is_safe(machine) -> None:
+    lists(machine, HONEST, OTHER)
+    assert "calc/add" not in machine("findings").out
+    newer = tool("add", "Adds two integers.")
+    lists(machine, newer, OTHER)
+    shown = machine("findings").out
+    assert "calc/add  changed" in shown and "calc/list" not in shown
+    assert machine("approve", "calc/add", newer.fingerprint, "--yes").code == exits.OK
+    assert "calc/add" not in machine("findings").out
+
+
 def test_a_whole_server_shows_what_is_approved_and_leaves_the_dangerous(machine) -> None:
     lists(machine, POISONED, OTHER, tool("sum", "Sums."))
     terminal = machine.terminal("approve", "--server", "calc", "--all")

@@ -83,10 +83,11 @@ def rows_of(judged: Iterable[Judged]) -> list[Row]:
 
 
 def print_rows(rows: Sequence[Row], *, quiet_safe: bool = True) -> None:
-    """A line for each definition that is flagged, unscanned, or (unless `quiet_safe`) safe; then its evidence."""
+    """A line for each definition that is flagged, unscanned, changed, or (unless `quiet_safe`) safe; then its
+    evidence."""
     for row in rows:
         findings = row.findings()
-        if quiet_safe and row.level.verdict == "allow" and not row.missing():
+        if quiet_safe and row.level.verdict == "allow" and not row.changed and not row.missing():
             continue
         print_line(_headline(row))
         for finding in findings:
