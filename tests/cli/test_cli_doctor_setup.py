@@ -77,6 +77,23 @@ def test_the_gateway_that_servers_need(machine, home):
         assert found == level and str(gateway.port) in text
 
 
+def test_a_gateway_that_was_set_up_by_hand(machine, home):
+    server = '[servers.web]\nurl = "http://localhost:9/mcp"\nheaders = { A = "${NOT_SET_ANYWHERE}" }\n'
+    machine.config.write_text('[gateway]\ntoken_file = "/nonexistent"\n' + server)
+    (token,) = [row for row in said(machine, "gateway") if row[0] == "wrong"]
+    assert "/nonexistent cannot be read" in token[1] and "token_file" in token[2]
+    machine.config.write_text(server)
+    ((level, text, mend),) = said(machine, "gateway")
+    assert (level, mend) == ("note", "mcpwatch service install") and text.endswith("has servers for it: web")
+    gateway = GatewayProcess(machine.start("serve", "--port", "0"), machine.env)
+    try:
+        (problem,) = [row for row in said(machine, "gateway") if row[0] == "wrong"]
+    finally:
+        gateway.process.terminate()
+        gateway.process.communicate()
+    assert "NOT_SET_ANYWHERE is not set" in problem[1] and f"[servers.web] in {machine.config}" in problem[2]
+
+
 def test_the_key(machine, home):
     assert said(machine, "key")[0][0] == "ok" and "none needed" in said(machine, "key")[0][1]
     machine.config.write_text("[scanner]\nllm = true\n")

@@ -13,6 +13,7 @@ from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.survey import ConfigFile, Server, Status, survey
 from mcpwatch.store.config import ConfigError, load
 from mcpwatch.store.database import StateError
+from mcpwatch.store.paths import config_file
 
 _AMISS = {
     Status.DRIFTED: (Level.WRONG, "not reached through this mcpwatch any longer"),
@@ -44,9 +45,19 @@ def clients() -> Iterator[Finding]:
 
 
 def gateway() -> Iterator[Finding]:
-    """Whether the gateway runs, where clients reach it, and reaches its servers."""
+    """Whether the gateway runs, or can, where clients reach it, and reaches its servers."""
     from mcpwatch.relay import gateway_control
+    from mcpwatch.relay.gateway_access import Refused, read_token
 
+    try:
+        settings = load()
+        read_token(settings.gateway)
+        waiting = sorted(settings.servers)
+    except ConfigError:
+        waiting = []  # said of the configuration
+    except Refused as error:
+        waiting = []
+        yield Finding(Level.WRONG, "gateway", str(error), f"mend `token_file` under [gateway] in {config_file()}")
     try:
         found = gateway_control.find()
     except StateError:
@@ -54,11 +65,15 @@ def gateway() -> Iterator[Finding]:
     wanted = at_gateway()
     used = [server.name for file in _files(wanted) for server in file.servers if _through(server)]
     if found.state == "none":
-        level = Level.WRONG if used else Level.GOOD
-        needed = (
-            f"not running, and reached through it: {', '.join(used[:_NAMED])}" if used else "none, and none needed"
-        )
-        yield Finding(level, "gateway", needed, "mcpwatch service install" if used else "")
+        start = "mcpwatch service install"
+        if used:
+            text = f"not running, and reached through it: {', '.join(used[:_NAMED])}"
+            yield Finding(Level.WRONG, "gateway", text, start)
+        elif waiting:
+            text = f"not running, and {config_file()} has servers for it: {', '.join(waiting[:_NAMED])}"
+            yield Finding(Level.NOTE, "gateway", text, start)
+        else:
+            yield Finding(Level.GOOD, "gateway", "none, and none needed")
     elif found.health is None:
         yield Finding(Level.WRONG, "gateway", gateway_control.summary(found), f"kill {found.row.pid}")
     elif used and found.row.port != wanted.port:
@@ -67,7 +82,11 @@ def gateway() -> Iterator[Finding]:
     else:
         yield Finding(Level.GOOD, "gateway", gateway_control.summary(found))
         for name, problem in found.health.problems.items():
-            yield Finding(Level.WRONG, "gateway", f"{name}: {problem}")
+            login = f"mcpwatch login {name}"
+            entry = (
+                f"mend [servers.{name}] in {config_file()}, or set that where the gateway is started, and restart it"
+            )
+            yield Finding(Level.WRONG, "gateway", f"{name}: {problem}", login if login in problem else entry)
 
 
 def key() -> Iterator[Finding]:
