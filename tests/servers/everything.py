@@ -26,6 +26,7 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 # Sampling, roots and logging are deprecated in 2026-07-28; clients that use them are what we test.
@@ -225,7 +226,9 @@ def answer_of(response: Any) -> str:
 async def ask(ctx: Context, params: Any, request: Any, result_type: Any) -> Any:
     """The client's response, or an `input_required` result to return where the era has no back-channel."""
     if not modern(ctx):
-        return await ctx.session.send_request(request, result_type)
+        # On the stream of the request it is about: a client's own stream may not stand yet when it asks.
+        related = ServerMessageMetadata(related_request_id=ctx.request_id)
+        return await ctx.session.send_request(request, result_type, metadata=related)
     if params.input_responses:
         return params.input_responses["it"]
     return types.InputRequiredResult(input_requests={"it": request}, request_state="opaque/é/1")
