@@ -103,7 +103,7 @@ def test_a_server_that_is_down(running):
 @pytest.mark.parametrize("name", ["garbage", "html", "stranger"])
 def test_an_answer_that_is_none(running, client, name):
     answer = client.call(name)
-    assert answer.status == 502
+    assert answer.status == 502, answer.body()
     assert answer.json()["id"] == 1
     assert recorded(running, name).outcome == "violation"
     assert client.call("plain").json()["result"]["content"][0]["text"] == "ok"

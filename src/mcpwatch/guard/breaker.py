@@ -109,7 +109,8 @@ class Breaker:
         known = self._policy
         if known.armed and not known.lock.locked and self.protected(tool):
             return known
-        return known if self.ledger.news() == self._seen else self.policy()
+        # The policy is read after the look: whoever adopts a newer one says so last.
+        return self._policy if self.ledger.news() == self._seen else self.policy()
 
     @property
     def armed(self) -> bool:
