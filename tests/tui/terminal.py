@@ -69,7 +69,10 @@ class Terminal:
         """As long as a machine that does much else may take; what never comes is the test's own time-out."""
         until = time.monotonic() + seconds
         while not condition():
-            if time.monotonic() > until or (self.process.poll() is not None and not self._more()):
+            ended = self.process.poll() is not None and not self._more()
+            if ended and condition():
+                return
+            if ended or time.monotonic() > until:
                 raise AssertionError("it did not show in time:\n" + "\n".join(self.screen()))
             self.read(0.05)
 
