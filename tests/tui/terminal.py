@@ -46,7 +46,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC", **env},
+            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC", "PYTHONFAULTHANDLER": "1", **env},
         )  # fmt: skip
         os.close(theirs)
         self._fd = ours
@@ -73,8 +73,16 @@ class Terminal:
             if ended and condition():
                 return
             if ended or time.monotonic() > until:
-                raise AssertionError("it did not show in time:\n" + "\n".join(self.screen()))
+                shown = "\n".join(self.screen())
+                raise AssertionError(f"it did not show in time:\n{shown}\n{'' if ended else self._stacks()}")
             self.read(0.05)
+
+    def _stacks(self) -> str:
+        """Where each thread of a program that hangs is; it ends by that."""
+        before = len(self.raw)
+        self.process.send_signal(signal.SIGABRT)
+        self.read(2.0)
+        return self.raw[before:].decode("utf-8", "replace")
 
     def _more(self) -> bool:
         """Whether a program that has ended left something to read."""
