@@ -46,7 +46,9 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC", "PYTHONFAULTHANDLER": "1", **env},
+            env={
+                **clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC", "PYTHONFAULTHANDLER": "1", **env
+            },
         )  # fmt: skip
         os.close(theirs)
         self._fd = ours
