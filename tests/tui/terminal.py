@@ -42,13 +42,11 @@ class Terminal:
         self._home = tempfile.TemporaryDirectory(prefix="mcpwatch-home-")
         home = self._home.name
         ours_only = {"HOME": home, "MCPWATCH_STATE": f"{home}/state", "MCPWATCH_CONFIG": f"{home}/config.toml"}
-        clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT} | ours_only
+        clean = {k: v for k, v in os.environ.items() if k not in _LEFT_OUT} | ours_only | {"PYTHONFAULTHANDLER": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            env={
-                **clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC", "PYTHONFAULTHANDLER": "1", **env
-            },
+            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC", **env},
         )  # fmt: skip
         os.close(theirs)
         self._fd = ours
