@@ -68,7 +68,7 @@ def hostile_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def walk(screen: Terminal) -> None:
     """Through every pane and dialogue, and every row's detail."""
-    screen.shows("3 Calls")
+    screen.shows("LIVE")  # what is pressed while it reads the state meets empty lists
     for keys, shown in (
         ("?", "j k scroll"), ("\x1b", "2 Tools"), ("t", "Limits"), ("\x1b", "2 Tools"), ("1", "1 Servers"),
         ("G", "1 Servers"), ("g", "1 Servers"), ("2", "2 Tools"), ("\r", "Definition"), ("\x1b", "3 Calls"),
@@ -118,7 +118,7 @@ def test_under_ascii_every_byte_is(hostile_state: Path) -> None:
 
 
 def walk_ascii(screen: Terminal) -> None:
-    screen.shows("3 Calls")
+    screen.shows("LIVE")
     for keys, shown in (("?", "j k scroll"), ("\x1b", "3 Calls"), ("t", "at most"), ("\x1b", "3 Calls")):
         screen.send(keys)
         screen.shows(shown)
@@ -126,7 +126,7 @@ def walk_ascii(screen: Terminal) -> None:
 
 def test_under_no_color_there_is_none(hostile_state: Path) -> None:
     with terminal(run_app(hostile_state), NO_COLOR="1") as screen:
-        screen.shows("3 Calls")
+        screen.shows("LIVE")
         screen.send("t")
         screen.shows("at most")
         assert screen.leave() == 0
@@ -138,7 +138,7 @@ def test_the_line_filter_alone_stops_what_the_model_let_through(hostile_state: P
     """The backstop, by itself: with cleaning at the door switched off, still nothing gets out."""
     off = "import mcpwatch.tui.safe_text as s, mcpwatch.tui.model as m; m.safe_text = lambda text, **k: text; "
     with terminal(off + run_app(hostile_state), columns=120, rows=40) as screen:
-        screen.shows("3 Calls")
+        screen.shows("LIVE")
         screen.send("2" + "j" * 20)
         screen.read(0.5)
         screen.shows("osc52]52;c;UFdORUQ=")
