@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,21 +10,12 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from mcpwatch.protocol.replies import hello
 from mcpwatch.relay.http_headers import SESSION, VERSION
 from mcpwatch.relay.http_upstream import Unreachable, ask, checked_url, pool
 
 WAIT_S: Final = 15.0  # for one server
 _LOGIN: Final = "it wants a login, which by OAuth holds for its own address only: see `mcpwatch login --help`"
-_HELLO: Final = {
-    "jsonrpc": "2.0",
-    "id": 0,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "mcpwatch wrap", "version": "1"},
-    },
-}
 _BOTH: Final = "application/json, text/event-stream"
 
 
@@ -52,8 +42,7 @@ async def _one(http: aiohttp.ClientSession, url: str) -> str:
 async def _asked(http: aiohttp.ClientSession, url: URL) -> str:
     """A first message as a client would send it; then, for a server of 2024-11-05, a stream."""
     status = 0
-    body = json.dumps(_HELLO).encode()
-    for method, data in (("POST", body), ("GET", None)):
+    for method, data in (("POST", hello("mcpwatch wrap")), ("GET", None)):
         headers = CIMultiDict({"Accept": _BOTH, "Accept-Encoding": "identity", "Content-Type": "application/json"})
         if data is None:
             del headers["Content-Type"]

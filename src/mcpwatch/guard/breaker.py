@@ -27,8 +27,6 @@ T = TypeVar("T")
 BY = "mcpwatch"  # who locks by itself
 _NAMES_KEPT = 4096  # names are the peer's to invent: caches by name are bounded
 _POSITION = {Dimension.CALLS: 0, Dimension.TOKENS: 1, Dimension.COST: 2}
-
-
 _NEVER = 1 << 100  # above any limit
 
 
@@ -37,10 +35,11 @@ class _Undo:
 
     __slots__ = ("_owed", "_taken", "seen")
 
-    def __init__(self, owed: deque[Call]) -> None:
+    def __init__(self, owed: deque[Call], tx: Transaction) -> None:
         self._owed = owed
         self._taken: list[Call] = []
         self.seen: list[tuple[Call, bool, int, int]] = []  # calls as they were: what had been charged for them
+        tx.on_rollback.append(self)
 
     def take(self) -> list[Call]:
         """All that is owed now."""
@@ -196,8 +195,7 @@ class Breaker:
     def _admit(self, tx: Transaction, call: Call, policy: Policy) -> Refusal | None:
         if tx.policy_version() != policy.version:
             raise PolicyMoved
-        undo = _Undo(self._owed)
-        tx.on_rollback.append(undo)
+        undo = _Undo(self._owed, tx)
         if self._owed:
             self._settle(tx, policy, undo)
         if self._capped:
@@ -251,9 +249,7 @@ class Breaker:
         """Charge all that is owed, in one row a scope. While observing, mark what would have locked."""
         if self._owed:
             policy = self._refresh(tx)
-            undo = _Undo(self._owed)
-            tx.on_rollback.append(undo)
-            self._settle(tx, policy, undo)
+            self._settle(tx, policy, _Undo(self._owed, tx))
 
     def _settle(self, tx: Transaction, policy: Policy, undo: _Undo) -> None:
         observing = not policy.armed and not policy.lock.locked

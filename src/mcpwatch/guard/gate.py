@@ -90,16 +90,12 @@ class Gate:
 
     def began(self, call: Call) -> None:
         """A request that is not gated: recorded as pending."""
-        self._stamp(call)
-        if call.frame:
-            self._measure.weigh(call, answer=False)
+        self._begin(call)
         self._recorder.put(call, done=False)
 
     def admit(self, call: Call, review: Review | None = None) -> Refusal | None:
         """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
-        self._stamp(call)
-        if call.frame:
-            self._measure.weigh(call, answer=False)
+        self._begin(call)
         refused = self._decide(call, review)
         if refused is None:
             if call.protected:
@@ -377,6 +373,11 @@ class Gate:
             self._on_visible(changed)
         if policy.lock.locked and self._open:
             self._on_lock(refusal.locked(policy.lock, f"a call to {self._server}"))
+
+    def _begin(self, call: Call) -> None:
+        self._stamp(call)
+        if call.frame:
+            self._measure.weigh(call, answer=False)
 
     def _stamp(self, call: Call) -> None:
         call.n = next(self._numbers)

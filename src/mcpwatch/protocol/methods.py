@@ -65,9 +65,7 @@ def check_method(method: str) -> None:
 
 
 def _shape(method: str) -> str:
-    """Compatibility forms replaced; marks, control and format characters, blanks and empty segments left out."""
-    import unicodedata  # only who sends methods that MCP does not have pays for it
+    """Its bare characters, blanks and empty segments left out."""
+    from mcpwatch.protocol.names import bare  # only who sends methods that MCP does not have pays for it
 
-    plain = unicodedata.normalize("NFKD", method)
-    kept = "".join(c for c in plain if unicodedata.category(c)[0] not in "CM")
-    return "/".join(filter(None, map(str.strip, kept.split("/"))))
+    return "/".join(filter(None, map(str.strip, bare(method).split("/"))))

@@ -15,7 +15,11 @@ def forms(name: str) -> set[str]:
     return {_form(text) for text in (name, name.partition("\0")[0])}
 
 
+def bare(text: str) -> str:
+    """Compatibility forms replaced; marks, control and format characters left out."""
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in plain if unicodedata.category(c)[0] not in "CM")
+
+
 def _form(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name)
-    kept = "".join(c for c in plain if unicodedata.category(c)[0] not in "CM")
-    return kept.strip().upper().casefold()
+    return bare(name).strip().upper().casefold()

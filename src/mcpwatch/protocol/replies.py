@@ -21,6 +21,13 @@ def _frame(members: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({"jsonrpc": "2.0", **members}) + b"\n"
 
 
+def hello(name: str) -> bytes:
+    """A client's first message, from a part of ours that only wants to see how a server takes it."""
+    client = {"name": name, "version": "1"}
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    return _frame({"id": 0, "method": "initialize", "params": params})
+
+
 def refused_call(id: bytes, text: str, meta: Mapping[str, Any], *, modern: bool) -> bytes:
     """A refusal a model understands: a result with `isError`. `modern`: results carry a `resultType` (2026-07-28)."""
     result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": True, "_meta": {META: meta}}

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from mcpwatch.relay.http_headers import OUR_TOKEN
-from mcpwatch.relay.processes import ended
+from mcpwatch.relay.processes import ends
 from mcpwatch.store import gateways
 from mcpwatch.store.gateways import GatewayRow
 from mcpwatch.store.health import runs
@@ -134,12 +134,7 @@ def stop(found: Found, wait_s: float = 10.0) -> bool:
         return True
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + wait_s
-    while not ended(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    return ends(pid, wait_s)
 
 
 def last_line(log: Path) -> str:

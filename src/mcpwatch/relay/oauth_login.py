@@ -8,20 +8,11 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any, Final
 
+from mcpwatch.protocol.replies import hello
 from mcpwatch.relay.oauth_tokens import Grant, read_all, save
 
 WAIT_S: Final = 300.0  # for the person
 PAGE: Final = "<!doctype html><title>mcpwatch</title><p>{}</p><p>You can close this page.</p>"
-_HELLO: Final = {
-    "jsonrpc": "2.0",
-    "id": 0,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "mcpwatch login", "version": "1"},
-    },
-}
 
 
 class NotLoggedIn(Exception):
@@ -65,12 +56,12 @@ async def login(server: str, url: str, show: Callable[[str], None], wait_s: floa
             client_name="mcpwatch", redirect_uris=[AnyUrl(returned.address)], token_endpoint_auth_method="none"
         )
         provider = OAuthClientProvider(url, metadata, storage, redirect, returned.result)
-        headers = {"Accept": "application/json, text/event-stream"}
+        headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
         try:
             async with (
                 asyncio.timeout(wait_s),
                 httpx2.AsyncClient(auth=provider, timeout=30) as http,
-                http.stream("POST", url, json=_HELLO, headers=headers) as response,
+                http.stream("POST", url, content=hello("mcpwatch login"), headers=headers) as response,
             ):
                 status = response.status_code
         except TimeoutError as error:

@@ -48,6 +48,11 @@ def kill(pid: int, wait_s: float = 5.0) -> bool:
     """End a process that does not end by itself, and wait until it has. False: it is still there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
+    return ends(pid, wait_s)
+
+
+def ends(pid: int, wait_s: float) -> bool:
+    """Wait until a process has ended. False: it is still there."""
     deadline = time.monotonic() + wait_s
     while not ended(pid):
         if time.monotonic() > deadline:

@@ -109,10 +109,6 @@ class Approval(Attempt):
     def action_scroll_line(self, by: int) -> None:
         self.pager.action_move(by)
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
     @on(FlatButton.Pressed, "#ok")
     @on(Field.Submitted, "#secret")
     def action_approve(self) -> None:

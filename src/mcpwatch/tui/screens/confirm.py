@@ -32,10 +32,6 @@ class QuitScreen(Dialog):
     def on_mount(self) -> None:
         self._cancel_button.focus()
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
     @on(FlatButton.Pressed, "#ok")
     def _ok(self) -> None:
         self.dismiss(True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -42,6 +43,7 @@ class Dialog(ModalScreen[bool]):
     def body(self) -> list[Widget]:
         raise NotImplementedError
 
+    @on(FlatButton.Pressed, "#cancel")
     def action_close(self) -> None:
         self.dismiss(False)
 

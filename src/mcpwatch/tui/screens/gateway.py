@@ -54,10 +54,6 @@ class Asking(Dialog):
     def on_mount(self) -> None:
         self._buttons[0].focus()
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
     def end(self, *, restart: bool) -> None:
         if not self._busy:
             self._busy = True

@@ -145,10 +145,6 @@ class LimitsScreen(Attempt):
             lines.append((f"Raises a limit: {asks}.", "caution"))
         return lines
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
     @on(FlatButton.Pressed, "#defaults")
     def action_defaults(self) -> None:
         have = {limit.key: limit for limit in DEFAULTS}

@@ -45,10 +45,6 @@ class LoosenScreen(Attempt):
         super().on_mount()
         self.set_focus(self._field)
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
     @on(FlatButton.Pressed, "#ok")
     @on(Field.Submitted, "#secret")
     def _submit(self) -> None:

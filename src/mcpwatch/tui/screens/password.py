@@ -63,10 +63,6 @@ class PasswordScreen(Attempt):
         else:
             self._live.set([("✓ the two are the same", "safe")])
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
     @on(FlatButton.Pressed, "#ok")
     @on(Field.Submitted)
     def _submit(self, event: Field.Submitted | FlatButton.Pressed) -> None:

@@ -53,10 +53,6 @@ class Rewire(Dialog):
         n = sum(len(change.steps) for change in self._changes)
         return f"{verb} {fmt.plural(n, 'server')} in {fmt.plural(len(self._changes), 'file')}?"
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
 
 class WrapScreen(Rewire):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("dialog", "open"), ("ctrl+s", "wrap", "Wrap")]

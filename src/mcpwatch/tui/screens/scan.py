@@ -62,10 +62,6 @@ class OptInScreen(Dialog):
     def on_mount(self) -> None:
         self._later.focus()
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _not_now(self) -> None:
-        self.dismiss(False)
-
     @on(FlatButton.Pressed, "#no")
     async def _no(self) -> None:
         await answer(self.host, "declined", self._to)

@@ -77,10 +77,6 @@ class UnlockScreen(Attempt):
         if not self.host.model.policy.lock.locked and not self._busy:
             self.dismiss(False)
 
-    @on(FlatButton.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(False)
-
     @on(FlatButton.Pressed, "#ok")
     @on(Field.Submitted, "#secret")
     def _submit(self) -> None:
