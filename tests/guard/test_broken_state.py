@@ -157,20 +157,42 @@ def test_a27_a_log_deleted_under_a_running_guard_refuses(path: Path) -> None:
         wait_until(lambda: relay.ask()[1] is not None, "a refusal")
 
 
-@pytest.mark.parametrize("armed", [False, True])
-def test_a27_a_file_replaced_under_a_running_guard(path: Path, armed: bool) -> None:
+@pytest.mark.parametrize("was", ["armed", "locked"])
+def test_a27_a_file_taken_away_while_it_held_calls_back_is_followed_by_a_lock(path: Path, was: str) -> None:
+    """Else a server that can delete files, in the hands of the agent, unlocks."""
+    made(path, armed=was == "armed")
+    old = Ledger.open(path)
+    with Relay(path) as relay:
+        assert passes(relay)
+        if was == "locked":
+            lock.lock(old, by="test")
+            wait_until(lambda: not passes(relay), "the lock")
+        path.parent.rename(path.parent.with_name("old"))
+        wait_until(path.exists, "the new file")
+        wait_until(lambda: (refused := relay.ask()[1]) and refused.code == "replaced", "its lock")
+        assert f"taken away or replaced while it was {was}" in relay.ask()[1].text
+        new = Ledger.open(path)
+        with pytest.raises(lock.Denied):
+            lock.unlock(new, "", by="test")
+        lock.unlock(new, "UNLOCK", by="test")
+        wait_until(lambda: passes(relay), "a person's unlock")
+    assert [row.action for row in new.audit_since(0) if row.action in ("lock", "unlock")] == ["lock", "unlock"]
+    new.close()
+    old.close()
+
+
+def test_a27_a_file_replaced_under_a_running_guard(path: Path) -> None:
     """The guard follows the file that everyone else sees."""
-    made(path, armed=armed)
+    made(path)
     with Relay(path) as relay:
         assert passes(relay)
         path.parent.rename(path.parent.with_name("old"))
         wait_until(lambda: passes(relay) and path.exists(), "the new file")
         new = Ledger.open(path)
-        secret = PASSWORD if new.policy().has_password else "UNLOCK"
         lock.lock(new, by="test")
         wait_until(lambda: not passes(relay), "the new file's lock")
         wait_until(lambda: relay.ask()[1] and relay.ask()[1].code == "panic", "the new file's lock, not its failure")
-        lock.unlock(new, secret, by="test")
+        lock.unlock(new, "UNLOCK", by="test")
         wait_until(lambda: passes(relay), "the new file's unlock")
         wait_until(lambda: any("replaced" in row.detail for row in new.audit_since(0)), "a word about it")
     assert {row.server for row in every_call(new)} == {"github"}

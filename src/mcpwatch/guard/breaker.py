@@ -242,7 +242,16 @@ class Breaker:
         self._owed.append(call)
 
     def inherit(self, earlier: Breaker) -> None:
-        """Take over what an earlier breaker of this session had not charged when its file failed."""
+        """Take over what an earlier breaker of this session had not charged when its file failed. If that file was
+        replaced while it was armed or locked, this one is locked: only a person takes a lock or a limit away."""
+        known = earlier._policy
+        if earlier.ledger.replaced() and (known.armed or known.lock.locked):
+            was = "locked" if known.lock.locked else "armed"
+            reason = f"the state file was taken away or replaced while it was {was}; look at limits and password"
+            with self.ledger.transaction() as tx:
+                if not tx.policy().lock.locked:
+                    tx.lock("replaced", reason, BY)
+                    tx.audit(BY, "lock", f"{reason} ({self._server})")
         self._owed.extend(earlier._owed)
 
     def settle(self, tx: Transaction) -> None:

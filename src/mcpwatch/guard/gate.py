@@ -304,12 +304,15 @@ class Gate:
                     if self._ledger.replaced():
                         self._recorder.warn("the state file was replaced, and with it lock, limits and password")
                     self._ledger.close()
-                self._ledger = Ledger.open(self._state)
-                owed = self._breaker
-                self._breaker = Breaker(self._server, self._ledger, self._measured)
-                self._breaker.policy()
-                if owed is not None:
-                    self._breaker.inherit(owed)
+                breaker = Breaker(self._server, Ledger.open(self._state), self._measured)
+                try:
+                    if self._breaker is not None:
+                        breaker.inherit(self._breaker)
+                    breaker.policy()
+                except StateError:
+                    breaker.ledger.close()
+                    raise
+                self._ledger, self._breaker = breaker.ledger, breaker
                 self._reading.doubt()
                 self._problem = None
             except StateError as error:
@@ -344,7 +347,8 @@ class Gate:
                 self._measure.refine(call)
 
     def _settle(self, tx: Transaction) -> None:
-        if self._breaker is not None:
+        # The recorder may write to the next file already, while the breaker still knows what held in the last.
+        if self._breaker is not None and not self._breaker.ledger.replaced():
             self._breaker.settle(tx)
 
     # -- the watch -------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ _UNLOCK = "The user unlocks with `mcpwatch unlock`, or with U on the mcpwatch sc
 class Refusal(msgspec.Struct, frozen=True):
     """Why a call does not pass.
 
-    Codes, stable: panic, calls, tokens, cost, call-cap, quarantined, unlisted, config, state, too-many-open.
+    Codes, stable: panic, calls, tokens, cost, replaced, call-cap, quarantined, unlisted, config, state,
+    too-many-open.
     """
 
     code: str
@@ -39,6 +40,8 @@ def locked(lock: Lock, name: str, *, limit: str = "", used: int | None = None, m
     if lock.code == "panic":
         said = f": {lock.reason}" if lock.reason and lock.reason != PANIC_REASON else ""
         why = f"a person pressed the panic key{said}"
+    elif lock.code == "replaced":
+        why = lock.reason
     else:
         why = f"a limit was passed: {lock.reason}"
     return Refusal(

@@ -104,7 +104,7 @@ class Lock(msgspec.Struct, frozen=True):
     """The lock. `locked` False leaves every other field at its default."""
 
     locked: bool = False
-    code: str = ""  # panic | calls | tokens | cost
+    code: str = ""  # panic | calls | tokens | cost | replaced
     reason: str = ""
     by: str = ""  # "mcpwatch", or the person's way: "screen", "command line"
     since_utc: int = 0

@@ -49,6 +49,7 @@ _REFUSED = {
     "calls": "locked: the calls limit was passed",
     "tokens": "locked: the token limit was passed",
     "cost": "locked: the cost limit was passed",
+    "replaced": "locked: the state file was replaced",
     "call-cap": "too large for a single call",
     "quarantined": "its definition is quarantined",
     "unlisted": "the server never listed it",
