@@ -247,3 +247,18 @@ def test_a_read_only_configuration_is_told_and_nothing_is_changed(machine, home)
     done = machine("wrap", "--yes")
     assert done.code == exits.FAILED and "config.toml: it is read-only" in done.err, done
     assert path.read_bytes() == before
+
+
+def test_wrapping_seven_clients_leaves_the_configuration_as_it_was_among_its_copies(machine, home):
+    folders = (".cursor", ".kiro/settings", ".lmstudio", ".kimi", ".factory", ".junie/mcp", ".gemini/config")
+    for i, folder in enumerate(folders):
+        (home / folder).mkdir(parents=True)
+        name = "mcp_config.json" if folder == ".gemini/config" else "mcp.json"
+        (home / folder / name).write_text(
+            json.dumps({"mcpServers": {f"s{i}": {"url": f"http://localhost:{i + 1}/"}}})
+        )
+    before = machine.config.read_bytes()
+    done = machine("wrap", "--yes")
+    assert done.code == 0 and done.out.count("as it was:") == 7, done
+    assert [copy.read_bytes() for copy in machine.config.parent.glob("config.toml.mcpwatch-*.bak")] == [before]
+    assert set(load(machine.config).servers) == {f"s{i}" for i in range(7)}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
 from clients.machines import PROGRAM, make
 from mcpwatch.clients.gateway import UNSURE, Gateway
-from mcpwatch.clients.plan import apply, plan_unwrap, plan_wrap
+from mcpwatch.clients.plan import apply, apply_all, plan_unwrap, plan_wrap
 from mcpwatch.clients.survey import survey
-from mcpwatch.clients.write import NotWritten
+from mcpwatch.clients.write import KEPT_BACKUPS, NotWritten
 from mcpwatch.store import config as configuration
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.paths import config_file, state_dir
@@ -542,3 +543,88 @@ def test_an_address_that_no_file_can_hold_stays(tmp_path):
     before = path.read_bytes()
     assert "unusual way" in kept(wrap(machine))["web"]
     assert path.read_bytes() == before
+
+
+CLIENTS = (".cursor", ".kiro/settings", ".lmstudio", ".copilot", ".kimi", ".factory", ".junie/mcp")
+
+
+def seven(machine):
+    """As many clients as would push a file's oldest copies out, each with a server of its own."""
+    names = {".copilot": "mcp-config.json"}
+    paths = [machine.home / folder / names.get(folder, "mcp.json") for folder in CLIENTS]
+    return [put(path, {f"web-{i}": SIGNED | {"url": f"{WEB}/{i}"}}) for i, path in enumerate(paths)]
+
+
+def copies():
+    return [path.read_bytes() for path in sorted(config_file().parent.glob(f"{config_file().name}.mcpwatch-*.bak"))]
+
+
+def planned(machine):
+    files, gateway = look(machine)
+    return plan_wrap(files, PROGRAM, everywhere=files, gateway=gateway)
+
+
+def test_several_clients_make_one_copy_of_the_configuration(tmp_path):
+    machine = make(tmp_path)
+    paths = seven(machine)
+    before = [path.read_bytes() for path in paths]
+    config_file().write_bytes(b"# mine\n")
+    came = [came for _, came in apply_all(planned(machine))]
+    assert len(came) == len(CLIENTS) > KEPT_BACKUPS and all(isinstance(one, Path) for one in came)
+    assert copies() == [b"# mine\n"] and len(configuration.load().servers) == len(CLIENTS)
+    files, gateway = look(machine)
+    assert all(isinstance(one, Path) for _, one in apply_all(plan_unwrap(files, gateway=gateway, everywhere=files)))
+    assert [path.read_bytes() for path in paths] == before and config_file().read_bytes() == b"# mine\n"
+    assert len(copies()) == 2 and b"# mine\n" in copies()
+
+
+def test_no_file_ever_leads_to_a_server_that_the_configuration_lacks(tmp_path):
+    """Wherever the writing ends, also half-way: what was not reached is out of the configuration again."""
+    machine = make(tmp_path)
+    paths = seven(machine)
+    config_file().write_bytes(b"# mine\n")
+    writing = apply_all(planned(machine))
+    for n in range(1, 4):
+        next(writing)
+        pointed = [i for i, path in enumerate(paths) if "127.0.0.1:7373" in path.read_text()]
+        assert len(pointed) == n and {f"web-{i}" for i in pointed} <= set(configuration.load().servers)
+    writing.close()  # as ctrl+c does
+    pointed = {f"web-{i}" for i, path in enumerate(paths) if "127.0.0.1:7373" in path.read_text()}
+    assert len(pointed) == 3 and set(configuration.load().servers) == pointed
+    assert b"# mine\n" in copies() and len(copies()) == 2
+
+
+def test_a_file_that_is_left_leaves_no_server_behind_and_one_that_another_uses_stays(tmp_path):
+    machine = make(tmp_path)
+    one, two, three = seven(machine)[:3]
+    put(two, {"web-0": SIGNED | {"url": f"{WEB}/0"}})  # of the first client's too
+    changes = planned(machine)
+    for path in (one, three):
+        path.write_text(path.read_text() + "\n")
+    came = {change.file.path: came for change, came in apply_all(changes)}
+    assert [path for path, said in came.items() if isinstance(said, NotWritten)] == [one, three]
+    assert set(configuration.load().servers) == {"web-0", "web-3", "web-4", "web-5", "web-6"}
+    assert url_of(two, "web-0") == "http://127.0.0.1:7373/web-0/mcp" and url_of(one, "web-0") == f"{WEB}/0"
+
+
+def test_a_server_that_cannot_be_taken_out_again_is_told(tmp_path):
+    machine = make(tmp_path)
+    paths = seven(machine)[:2]
+    writing, said = apply_all(planned(machine)), []
+    for path in paths:
+        path.write_text(path.read_text() + "\n")
+    with pytest.raises(NotWritten, match="keeps web-0, web-1, which no file uses: it is read-only"):
+        for _, came in writing:
+            said.append(came)
+            config_file().chmod(0o444)
+    assert len(said) == len(CLIENTS)
+
+
+def test_a_server_that_cannot_be_added_keeps_only_its_own_file_back(tmp_path):
+    machine = make(tmp_path)
+    paths = seven(machine)
+    changes = planned(machine)
+    config_file().write_text('[servers.web-1]\nurl = "https://another"\n')
+    refused = {change.file.path: came for change, came in apply_all(changes) if isinstance(came, NotWritten)}
+    assert list(refused) == [paths[1]] and "another server of the name web-1" in str(refused[paths[1]])
+    assert url_of(paths[1], "web-1") == f"{WEB}/1" and url_of(paths[6], "web-6").startswith("http://127.0.0.1:7373/")

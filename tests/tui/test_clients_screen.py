@@ -291,13 +291,13 @@ async def test_a_file_changed_between_question_and_answer_is_left_alone_and_the_
 async def test_closing_the_screen_while_files_are_written_stops_nothing(
     here: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, real = threading.Event(), module.apply
+    go, real = threading.Event(), module.apply_all
 
-    def slow(change, **more):
+    def slow(changes, **more):
         assert go.wait(20)
-        return real(change, **more)
+        yield from real(changes, **more)
 
-    monkeypatch.setattr(module, "apply", slow)
+    monkeypatch.setattr(module, "apply_all", slow)
     async with running(busy_source(), wiring=wiring(here)) as (app, pilot):
         await opened(app, pilot)
         await press(pilot, "a", "enter")

@@ -13,7 +13,7 @@ from mcpwatch.cli.output import print_line, safe
 from mcpwatch.clients import routes
 from mcpwatch.clients.address import apart
 from mcpwatch.clients.gateway import Gateway
-from mcpwatch.clients.plan import Change, apply, plan_wrap
+from mcpwatch.clients.plan import Change, apply_all, plan_wrap
 from mcpwatch.clients.program import NoProgram, program
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.survey import ConfigFile, select, survey
@@ -173,14 +173,16 @@ def _ask(count: int) -> None:
 
 def _write(changes: Sequence[Change]) -> int:
     code = exits.OK
-    for change in changes:
-        try:
-            copy = apply(change)
-        except NotWritten as error:
-            click.echo(safe(f"mcpwatch: {change.file.path}: not changed: {error}", limit=4000), err=True)
-            code = exits.FAILED
-        else:
-            print_line(f"Changed {safe(str(change.file.path), limit=4000)}\n  as it was: {safe(copy.name)}")
+    try:
+        for change, came in apply_all(changes):
+            if isinstance(came, NotWritten):
+                click.echo(safe(f"mcpwatch: {change.file.path}: not changed: {came}", limit=4000), err=True)
+                code = exits.FAILED
+            else:
+                print_line(f"Changed {safe(str(change.file.path), limit=4000)}\n  as it was: {safe(came.name)}")
+    except NotWritten as error:
+        click.echo(safe(f"mcpwatch: {error}", limit=4000), err=True)
+        code = exits.FAILED
     if code == exits.OK:
         print_line("Restart the clients, or have them reload their servers, for this to take effect.")
     if any(change.routes for change in changes):

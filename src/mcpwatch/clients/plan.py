@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from mcpwatch.clients.write import NotWritten, alone, replace_file
 from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import MASK, masked
+from mcpwatch.store.paths import config_file
 
 _WIDTH = 300
 # "--api-key", "…": an option named as a secret, and its value as the next item of a list.
@@ -133,30 +134,81 @@ def plan_unwrap(
 def apply(change: Change, *, by: str = "command line") -> Path:
     """Make the change; returns the copy of the file as it was. `by` stands in the audit. Raises NotWritten, and then
     nothing was changed."""
-    added = {step.server.entry.way: step.guard for step in change.steps if step.action != "unwrap"}
-    removed = {step.server.entry.way for step in change.steps if step.action == "unwrap"}
+    ((_, came),) = apply_all([change], by=by)
+    if isinstance(came, NotWritten):
+        raise came
+    return came
+
+
+def apply_all(changes: Sequence[Change], *, by: str = "command line") -> Iterator[tuple[Change, Path | NotWritten]]:
+    """Make the changes, one file after the other; with each comes the copy of the file as it was, or why it was left.
+    Raises NotWritten before the first one, when nothing can be changed, or behind the last one, when `config.toml`
+    keeps a server for a file that was left.
+
+    `config.toml` is written once before the first file, which may not lead to a server that is not there, and again
+    only to take out servers that no file uses: written for each file, it would push its own old copies out.
+    """
     try:
         with alone(registry.lock_file()):
-            new = routes.add(change.routes)
-            try:
-                copy = replace_file(change.file.path, change.before, change.after)
-            except NotWritten:
-                routes.drop(new)
-                raise
-            registry.record(change.file.path, added, removed)
-            _drop_unused(change)
+            yield from _in_turn(changes, by)
     except OSError as error:
-        raise NotWritten(f"the state folder cannot be written: {error.strerror}") from error
-    _audit(change, by)
-    return copy
+        raise _no_state(error) from error
 
 
-def _drop_unused(change: Change) -> None:
-    """Take servers out of `config.toml` that no client's file uses any longer."""
-    names = {step.guard for step in change.steps if step.action == "unwrap" and step.origin}
-    unused = {name for name in names - change.needed if not registry.is_used(name)}
-    with contextlib.suppress(NotWritten):  # an entry too many harms nobody
-        routes.drop(unused)
+def _in_turn(changes: Sequence[Change], by: str) -> Iterator[tuple[Change, Path | NotWritten]]:
+    new: set[str] = set()  # servers that this put into config.toml
+    written: set[int] = set()
+    try:
+        with contextlib.suppress(NotWritten):  # the change it is about runs into it again
+            new.update(routes.add({name: url for change in changes for name, url in change.routes.items()}))
+        for i, change in enumerate(changes):
+            came: Path | NotWritten
+            try:
+                new.update(routes.add(change.routes))
+                written.add(i)  # before it is: when we are interrupted, a server too many is better than one too few
+                came = replace_file(change.file.path, change.before, change.after)
+                _record(change)
+            except NotWritten as error:
+                came = error
+                written.discard(i)
+            except OSError as error:
+                came = _no_state(error)
+            else:
+                _audit(change, by)
+            yield change, came
+    finally:
+        left = [change for i, change in enumerate(changes) if i not in written]
+        _drop_unused([change for i, change in enumerate(changes) if i in written], left, new)
+
+
+def _record(change: Change) -> None:
+    added = {step.server.entry.way: step.guard for step in change.steps if step.action != "unwrap"}
+    removed = {step.server.entry.way for step in change.steps if step.action == "unwrap"}
+    registry.record(change.file.path, added, removed)
+
+
+def _drop_unused(written: Sequence[Change], left: Sequence[Change], new: Collection[str]) -> None:
+    """Take servers out of `config.toml` that no client's file uses any longer, and `new` ones whose files were left
+    as they are. Raises NotWritten when one of these stays."""
+    vain = set(new).difference(*(change.routes for change in written))
+    needed = {name for change in (*written, *left) for name in change.needed} | _freed(left)
+    unused = {name for name in _freed(written) - needed if not registry.is_used(name)}
+    try:
+        routes.drop(vain | unused)
+    except NotWritten as error:
+        if vain:  # one that was used harms nobody
+            raise NotWritten(
+                f"{config_file()} keeps {', '.join(sorted(vain))}, which no file uses: {error}"
+            ) from error
+
+
+def _freed(changes: Sequence[Change]) -> set[str]:
+    """Names at the gateway that the changes do away with."""
+    return {step.guard for change in changes for step in change.steps if step.action == "unwrap" and step.origin}
+
+
+def _no_state(error: OSError) -> NotWritten:
+    return NotWritten(f"the state folder cannot be written: {error.strerror}")
 
 
 def _audit(change: Change, by: str) -> None:

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from mcpwatch.clients import routes
 from mcpwatch.clients.gateway import Gateway
-from mcpwatch.clients.plan import Change, apply, plan_unwrap, plan_wrap
+from mcpwatch.clients.plan import Change, apply_all, plan_unwrap, plan_wrap
 from mcpwatch.clients.program import NoProgram, program
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.survey import ConfigFile
 from mcpwatch.clients.watch import Watch
 from mcpwatch.clients.write import NotWritten
-from mcpwatch.store.paths import state_dir
+from mcpwatch.store.paths import config_file, state_dir
 from mcpwatch.tui.client_rows import EntryKey, EntryLine, FileLine, entries_of, file_lines, where
 from mcpwatch.tui.safe_text import safe_text
 
@@ -145,26 +146,36 @@ class Wiring:
     async def apply(self, changes: Sequence[Change]) -> list[Done]:
         """Make the changes, one file after the other; what came of each is in `done` as soon as it is known."""
         self.done = []
-        for n, change in enumerate(changes, 1):
-            self.progress = f"writing {n} of {len(changes)}"
+        steps = apply_all(changes, by=BY)
+        while True:
+            self.progress = f"writing {min(len(self.done) + 1, len(changes))} of {len(changes)}"
             self.changed()
-            self.done.append(await asyncio.to_thread(self._apply, change))
-            if self.done[-1].written:
+            change, done = await asyncio.to_thread(self._next, steps)
+            if done is None:
+                break
+            self.done.append(done)
+            if change is not None and done.written:
                 self.chosen -= {(str(change.file.path), step.server.entry.way) for step in change.steps}
         self.progress = ""
         await self.look(anew=True)
         self.changed()
         return self.done
 
-    def _apply(self, change: Change) -> Done:
+    def _next(self, steps: Iterator[tuple[Change, Path | NotWritten]]) -> tuple[Change | None, Done | None]:
+        """The next change, and what came of it; no change when it is about all of them."""
         try:
-            copy = apply(change, by=BY)
+            change, came = next(steps, (None, None))
         except NotWritten as error:
-            said, written = str(error), False
-        else:
-            said, written = where(copy.name, "", ascii=self.ascii), True
-        path = where(str(change.file.path), self.home, ascii=self.ascii)
-        return Done(change.file.client.name, path, said, written, bool(change.routes))
+            return None, self._done("mcpwatch", config_file(), str(error))
+        if change is None or came is None:
+            return None, None
+        if isinstance(came, NotWritten):
+            return change, self._done(change.file.client.name, change.file.path, str(came))
+        said, routed = where(came.name, "", ascii=self.ascii), bool(change.routes)
+        return change, self._done(change.file.client.name, change.file.path, said, written=True, routed=routed)
+
+    def _done(self, name: str, path: Path, said: str, *, written: bool = False, routed: bool = False) -> Done:
+        return Done(name, where(str(path), self.home, ascii=self.ascii), said, written, routed)
 
 
 def _planned(action: Action, found: Sequence[ConfigFile], keys: Collection[EntryKey], watch: Watch) -> Plan:
