@@ -111,6 +111,20 @@ def test_yaml_that_is_more_than_it_seems_stays(text, reason):
     [
         ({"command": "pipelock", "args": ["mcp", "proxy", "--", "npx"]}, "pipelock"),
         ({"command": "uvx", "args": ["mcp-scan", "proxy"]}, "mcp-scan"),
+        ({"command": "uvx", "args": ["mcp-scan@latest", "proxy"]}, "mcp-scan"),
+        ({"command": "uvx", "args": ["--from", "mcp-scan==0.1", "mcp-scan", "proxy"]}, "mcp-scan"),
+        ({"command": "uvx", "args": ["--from=x", "mcp-scan[proxy]>=0.3", "proxy"]}, "mcp-scan"),
+        ({"command": "npx", "args": ["-y", "@scope/mcpproxy@1.2", "--", "npx", "x"]}, "mcpproxy"),
+        ({"command": "npx", "args": ["mcpproxy-go@^2.0.0-rc.1"]}, "mcpproxy-go"),
+        ({"command": "npx", "args": ["mcpproxy-go@next"]}, "mcpproxy-go"),
+        ({"command": "uvx", "args": ["mcp-scan@latest", "inspect"]}, ""),
+        (
+            {
+                "command": "npx",
+                "args": ["thv-like@1.0", "mcpproxy-gone", "thv@", "x@thv", "thv[", "thv@1host.example/a"],
+            },
+            "",
+        ),
         ({"command": "docker", "args": ["mcp", "gateway", "run"]}, "docker"),
         ({"command": "docker", "args": ["run", "-i", "x"]}, ""),
         ({"command": PROGRAM, "args": ["run", "--name", "a", "--", "thv", "run", "x"]}, "thv"),
@@ -123,6 +137,7 @@ def test_other_proxies_are_named(fields, proxy):
 def test_mcpwatch_behind_another_program():
     found = server(command="pipelock", args=["mcp", "proxy", "--", "/x/mcpwatch", "run", "--", "npx"])
     assert found.inside and found.wrapped is None
+    assert server(command="uvx", args=["mcpwatch@latest", "run", "--", "npx"]).inside
     assert not server(command=PROGRAM, args=["run", "--", "npx"]).inside
 
 

@@ -19,6 +19,8 @@ from mcpwatch.clients.table import Place
 URL_KEYS = ("url", "serverUrl", "httpUrl", "uri")
 ENV_KEYS = ("env", "environment", "envs")
 _PLACEHOLDER = re.compile(r"\$\{|\{env:|\{file:|^\$|%\w+%")
+# What may stand behind a package's name: `@latest`, `@1.2`, `[extra]@^1`, `==0.1`.
+_VERSION = re.compile(r"(\[[^\]]*\])?(@([a-z]+|[v^~<>=]*\d.*)|[=~!<>]=?.*)?", re.DOTALL)
 # Other guards and gateways a server may stand behind: the command's name, and a word among its arguments.
 PROXIES = (
     ("pipelock", "mcp"),
@@ -126,7 +128,7 @@ class Entry:
         texts = [] if form is None else form.texts[found.count if found else 0 :]
         for i, text in enumerate(texts):
             for name, word in PROXIES:
-                if _stem(text) == name and (not word or word in texts[i + 1 :]):
+                if _is_named(text, name) and (not word or word in texts[i + 1 :]):
                     return name
         return ""
 
@@ -244,7 +246,7 @@ def _run(words: Sequence[str]) -> tuple[int, str] | None:
         if list(words[at : at + 2]) != ["-m", "mcpwatch"]:
             return None
         at, program = at + 2, ""
-    elif _stem(program) != "mcpwatch":
+    elif not _is_named(program, "mcpwatch"):
         return None
     return (at + 1, program) if at < len(words) and words[at] == "run" else None
 
@@ -263,6 +265,12 @@ def _options(words: Sequence[str], at: int, program: str) -> Wrapped | None:
             at += 1
         name, joined = value, bool(equals)
     return Wrapped(program, name, at, joined) if at < len(words) else None
+
+
+def _is_named(text: str, name: str) -> bool:
+    """Whether it is the program, or the package of that name, in whatever version."""
+    stem = _stem(text)
+    return stem.startswith(name) and _VERSION.fullmatch(stem, len(name)) is not None
 
 
 def _stem(command: str) -> str:
