@@ -143,3 +143,25 @@ def test_an_encoding_without_our_characters_is_survived(machine):
         guard.protect(ledger, "日本/*", by="test")
     done = machine("status", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"})
     assert done.code == 0 and "\\u65e5\\u672c/*" in done.out
+
+
+COMMANDS = [("status",), ("doctor",), ("clients",), ("wrap", "--dry-run"), ("serve",)]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_pipe_in_the_place_of_the_configuration_is_told_and_not_waited_for(machine, command):
+    os.mkfifo(machine.config)
+    client = machine.folder / "home/.cursor/mcp.json"
+    client.parent.mkdir(parents=True)
+    os.mkfifo(client)
+    done = machine(*command)
+    said = "it is not a regular file" in done.out + done.err
+    assert said and "Traceback" not in done.err, done
+
+
+def test_a_pipe_in_the_place_of_the_configuration_stops_no_guard(machine):
+    os.mkfifo(machine.config)
+    line = '{"jsonrpc":"2.0","method":"notifications/x"}\n'
+    echo = "import sys; sys.stdout.write(sys.stdin.readline())"
+    done = machine("run", "--name", "x", "--", sys.executable, "-c", echo, input=line)
+    assert (done.code, done.out) == (0, line), done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -256,3 +257,17 @@ def test_the_preview_hides_every_value_of_variables_and_headers(tmp_path):
     text = "\n".join(line for change in changes for line in change.diff())
     assert len(changes) == 2 and text.count("•••") == 6
     assert PROGRAM in text and not [word for word in ("opensesame", "tango", "charlie") if word in text]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_told_and_not_waited_for(tmp_path):
+    machine = make(tmp_path)
+    path = machine.home / ".cursor/mcp.json"
+    path.parent.mkdir()
+    path.write_text('{"mcpServers": {"git": {"command": "npx"}}}')
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    path.unlink()
+    os.mkfifo(path)
+    (file,) = survey(machine, PROGRAM)
+    assert file.error == "cannot be read: it is not a regular file" and not file.servers
+    with pytest.raises(NotWritten, match="it is not a regular file"):
+        apply(change)

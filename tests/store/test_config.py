@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mcpwatch.store.config import Config, ConfigError, load
+from mcpwatch.store.config import MAX_BYTES, Config, ConfigError, load
 
 
 def written(tmp_path: Path, text: str | bytes) -> Path:
@@ -107,3 +109,19 @@ def test_a_file_that_is_no_toml_is_refused_in_one_line(tmp_path: Path, text: str
 def test_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(path := tmp_path / "config.toml")
+    with pytest.raises(ConfigError, match="cannot be read: it is not a regular file"):
+        load(path)
+
+
+def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "")
+    os.truncate(path, MAX_BYTES + 1)
+    with pytest.raises(ConfigError, match="cannot be read: it is larger than 4 MiB"):
+        load(path)
+    os.truncate(path, 0)
+    assert load(path) == Config()

@@ -44,8 +44,6 @@ class Document:
     @classmethod
     def read(cls, data: bytes, place: Place) -> Document:
         """Raises Unreadable."""
-        if len(data) > MAX_BYTES:
-            raise Unreadable(f"not read: larger than {MAX_BYTES >> 20} MiB")
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:

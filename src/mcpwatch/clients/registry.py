@@ -10,7 +10,9 @@ import json
 import re
 from pathlib import Path
 
+from mcpwatch.clients.document import MAX_BYTES
 from mcpwatch.clients.write import replaced
+from mcpwatch.store.files import read_regular
 from mcpwatch.store.paths import state_dir
 
 Entries = dict[str, dict[str, str]]  # file → the keys that lead to the entry, one a line → our name for it
@@ -62,6 +64,6 @@ def is_used(name: str) -> bool:
     address = re.compile(rf"/{re.escape(name)}/(?:mcp|sse)\b".replace("/", r"\\?/").encode())
     for path, names in wrapped().items():
         with contextlib.suppress(OSError):
-            if name in names.values() and address.search(Path(path).read_bytes()):
+            if name in names.values() and address.search(read_regular(Path(path), MAX_BYTES)):
                 return True
     return False

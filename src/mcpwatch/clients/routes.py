@@ -18,6 +18,7 @@ import msgspec
 
 from mcpwatch.clients.write import NotWritten, replace_file, replaced
 from mcpwatch.store import config as configuration
+from mcpwatch.store.files import read_regular
 from mcpwatch.store.paths import config_file, state_dir
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -157,7 +158,7 @@ def _names(data: bytes | None) -> dict[str, str]:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_regular(path, configuration.MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:

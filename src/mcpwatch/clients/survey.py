@@ -20,6 +20,7 @@ from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.node import Unreadable
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.table import CLIENTS, Client, Place, Scope
+from mcpwatch.store.files import read_regular
 
 BY_PATH = Client("file", "File", "", ())
 
@@ -121,10 +122,7 @@ class _Look:
     def at(self, client: Client, place: Place | None, scope: Scope, path: Path) -> ConfigFile:
         """A file that is there."""
         try:
-            if not path.is_file():
-                return ConfigFile(client, path, scope, "not a file")
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            data = read_regular(path, MAX_BYTES)
             document = generic(path.suffix, data) if place is None else Document.read(data, place)
         except OSError as error:
             return ConfigFile(client, path, scope, f"cannot be read: {error.strerror}")

@@ -12,8 +12,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from mcpwatch.store.files import read_regular
 from mcpwatch.store.paths import config_file
 
+MAX_BYTES = 4 << 20  # of the file
 MAX_PRICE = 10_000  # US dollars: no sum of calls at such prices leaves what the state file can hold
 
 
@@ -77,10 +79,12 @@ def load(path: Path | None = None) -> Config:
     """The configuration; defaults when there is no file. Raises ConfigError."""
     path = path or config_file()
     try:
-        text = path.read_text("utf-8")
+        text = read_regular(path, MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
         config = msgspec.convert(tomllib.loads(text), Config, strict=True)
