@@ -11,8 +11,8 @@ _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NO
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """The bytes of a regular file. Raises OSError, also for one of more than `most` bytes (of whole MiB), and for what
-    is none: a pipe would be waited for, and a device need not end."""
+    """The bytes of a regular file. Raises OSError, also for more than `most` bytes (of whole MiB), and for what is
+    none: a pipe would be waited for, and a device need not end."""
     descriptor = os.open(path, _FLAGS)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
