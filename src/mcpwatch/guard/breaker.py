@@ -215,6 +215,7 @@ class Breaker:
         undo.seen.append((call, call.charged, call.charged_tokens, call.charged_cost))
         calls, tokens, cost = _take_due(call)
         tx.charge(self._scopes(call.tool), calls=calls, tokens=tokens, cost=cost)
+        tx.only_charges(policy.version)
         return None
 
     def _above_cap(self, call: Call) -> Refusal | None:

@@ -85,10 +85,12 @@ class Reading:
     def refuses(self, call: Call, policy: Policy, ledger: Ledger, review: Review | None = None) -> Refusal | None:
         """Whether the tool of a client's call is quarantined; one that was never listed is flagged. Raises
         StateError."""
+        review = review or self._review
+        if policy.version == review.facts.version and review.passing(call.tool):
+            return None
         with self._lock:
-            if policy.version != self._review.facts.version:
+            if policy.version != review.facts.version:
                 self._refresh(policy, ledger)
-            review = review or self._review
             if review.lets_pass(call.tool):
                 return None
             if not review.is_listed(call.tool) and "unlisted" not in call.flags:

@@ -297,6 +297,10 @@ class Review:
         """Whether the server ever listed this tool, as far as is known."""
         return tool in self._listed(TOOL)
 
+    def passing(self, tool: str) -> bool:
+        """Whether `lets_pass` is known to hold; needs no lock."""
+        return self._passing_at == self.facts.changes and tool in self._passing
+
     def lets_pass(self, tool: str) -> bool:
         """Whether a tool is listed and nothing holds it: true of nearly every call, and remembered until something
         changes."""

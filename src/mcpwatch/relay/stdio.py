@@ -50,8 +50,11 @@ class Writer:
 
     def write(self, data: bytes) -> None:
         """Write all of `data`. Raises `Closed`."""
-        with self.lock:
+        self.lock.acquire()  # `with` takes twice as long
+        try:
             self.write_locked(data)
+        finally:
+            self.lock.release()
 
     def write_locked(self, data: bytes) -> None:
         """The same, for the one who holds the lock."""
@@ -164,11 +167,14 @@ class Relay:
         ends = exchange.ends
         out = _through(block, exchange.from_client, single)
         writer = self._to_server
-        with writer.lock:
+        writer.lock.acquire()
+        try:
             if exchange.ends != ends and out:  # a lock has ended calls that are not written yet
                 out = _through(out, exchange.still_wanted)
             if out:
                 writer.write_locked(out)
+        finally:
+            writer.lock.release()
 
     def _pump_server(self, exchange: Exchange) -> None:
         skipped = functools.partial(_oversize, exchange, from_server=True)

@@ -74,17 +74,18 @@ class Book:
     `now` below the newest row (it cannot be, within a boot) counts as that row's moment: nothing is forgotten.
     """
 
-    def __init__(self, db: sqlite3.Connection, now: int) -> None:
+    def __init__(self, db: sqlite3.Connection, now: int, newest: dict[str, Charge] | None = None) -> None:
+        """`newest`: rows known to stand in the file, by scope."""
         self._db = db
         self._now = now
-        self._last: dict[str, Charge] = {}
+        self.newest: dict[str, Charge] = {} if newest is None else newest
         self._starts: dict[tuple[str, int], Totals] = {}
         self._due: dict[str, list[int]] = {}  # what this transaction adds to a scope
 
     def used(self, limit: Limit, epoch_at: int) -> int:
         """What the limit's window holds, with what this transaction adds."""
         scope, column = limit.scope, _COLUMN[limit.dimension]
-        last = self._last.get(scope) or self._newest(scope)
+        last = self.newest.get(scope) or self._newest(scope)
         at = last[0]
         total = self._due[scope][column] if scope in self._due else 0
         start = (self._now if self._now > at else at) - limit.window_s * SECOND_NS
@@ -99,16 +100,16 @@ class Book:
     def total(self, limit: Limit) -> int:
         """The running total of the limit's scope, with what this transaction adds. It never falls."""
         scope, column = limit.scope, _COLUMN[limit.dimension]
-        last = self._last.get(scope) or self._newest(scope)
+        last = self.newest.get(scope) or self._newest(scope)
         return last[column + 1] + self._due[scope][column] if scope in self._due else last[column + 1]
 
     def knows(self, scope: str, newest: Sequence[int | None]) -> None:
         """The scope's newest row, as the caller has just read it: (at, calls, tokens, cost), or nulls."""
         at, calls, tokens, cost = (number or 0 for number in newest)
-        self._last.setdefault(scope, (at, calls, tokens, cost))
+        self.newest.setdefault(scope, (at, calls, tokens, cost))
 
     def _newest(self, scope: str) -> Charge:
-        last = self._last[scope] = last_row(self._db, scope)
+        last = self.newest[scope] = last_row(self._db, scope)
         return last
 
     def charge(self, scopes: Iterable[str], calls: int, tokens: int, cost: int) -> None:
@@ -124,12 +125,12 @@ class Book:
     def write(self) -> None:
         """Put what was added into the file."""
         for scope, (calls, tokens, cost) in self._due.items():
-            at, old_calls, old_tokens, old_cost = self._last.get(scope) or self._newest(scope)
+            at, old_calls, old_tokens, old_cost = self.newest.get(scope) or self._newest(scope)
             if not at:
                 begin(self._db, scope, self._now - 1)
             row = (max(self._now, at + 1), old_calls + calls, old_tokens + tokens, old_cost + cost)
             self._db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (scope, *row))
-            self._last[scope] = row
+            self.newest[scope] = row
         self._due.clear()
 
 

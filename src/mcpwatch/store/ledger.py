@@ -14,7 +14,7 @@ from mcpwatch.store import charges, queries, scans
 from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
 from mcpwatch.store.database import WRITE_TURN, StateError, connect, describe, patiently, translated, writing
 from mcpwatch.store.definitions import read_definitions, texts, verdicts
-from mcpwatch.store.news import News
+from mcpwatch.store.news import News, follows
 from mcpwatch.store.paths import state_file
 from mcpwatch.store.records import (
     AuditRow,
@@ -29,7 +29,7 @@ from mcpwatch.store.records import (
     Verdict,
 )
 from mcpwatch.store.tools import read_tools
-from mcpwatch.store.transaction import Transaction, read_policy
+from mcpwatch.store.transaction import Known, Transaction, read_policy
 
 T = TypeVar("T")
 
@@ -45,6 +45,8 @@ class Ledger:
         self._inodes = self._here()
         self._news = News(db, path)
         self._begin = partial(db.execute, "BEGIN IMMEDIATE")
+        # What our last commit left, and the header it left it under: while that stands, nothing need be read again.
+        self._ours: tuple[bytes, Known] | None = None
         self.busy_at = 0.0  # time.monotonic() when another process was last found writing
 
     @classmethod
@@ -230,7 +232,7 @@ class _Writing:
     """A write transaction, alone in this process and on the file. Plain methods: three nested generators would cost
     an armed call 5 µs."""
 
-    __slots__ = ("_ledger", "_tx")
+    __slots__ = ("_header", "_ledger", "_tx")
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -241,27 +243,42 @@ class _Writing:
         WRITE_TURN.acquire()
         try:
             patiently(ledger._begin, ledger._found_busy)
-            self._tx = Transaction(ledger._db, ledger.clock)
+            self._header = header = ledger._news.header()
+            ours, ledger._ours = ledger._ours, None  # what it holds is added to, and wrong if this is rolled back
+            known = ours[1] if ours is not None and ours[0] == header else None
+            self._tx = Transaction(ledger._db, ledger.clock, known)
         except BaseException as error:  # noqa: BLE001 - raised again, as a StateError where it is one
             self._leave()
             self._raise(error)
         return self._tx
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        try:
-            if error is None:
+        if error is None:
+            try:
+                self._tx.finish()
+                self._ledger._db.execute("COMMIT")
+            except BaseException as failed:  # noqa: BLE001 - raised again below
+                error = failed
+            else:
                 try:
-                    self._tx.finish()
-                    self._ledger._db.execute("COMMIT")
-                except BaseException as failed:  # noqa: BLE001 - raised again below
-                    error = failed
-        finally:
-            self._leave(undo=error is not None)
-        if error is not None:
-            self._raise(error)
+                    self._remember()
+                finally:
+                    WRITE_TURN.release()
+                    self._ledger._mutex.release()
+                return
+        self._leave(undo=True)
+        self._raise(error)
+
+    def _remember(self) -> None:
+        """What the commit just made left in the file, unless somebody else has committed already."""
+        known, earlier = self._tx.known, self._header
+        if known is not None and earlier is not None:
+            header = self._ledger._news.header()
+            if header is not None and follows(header, earlier):
+                self._ledger._ours = header, known
 
     def _leave(self, *, undo: bool = False) -> None:
-        """Give the turn back; with nothing kept of a transaction that failed."""
+        """Give the turn back, with nothing kept of a transaction that failed."""
         ledger = self._ledger
         try:
             try:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import mmap
 import os
 import sqlite3
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,15 @@ def _mapped(path: Path) -> _Map:
         return _MAPS[key]
 
 
+def follows(later: bytes, earlier: bytes) -> bool:
+    """Whether the commit that left the later header was the next after the earlier one (`iChange`, at 8)."""
+    return _commits(later) == (_commits(earlier) + 1) & 0xFFFF_FFFF
+
+
+def _commits(header: bytes) -> int:
+    return int.from_bytes(header[8:12], sys.byteorder)
+
+
 class News:
     """`read()` gives a value that differs from the last one when some connection, our own too, has committed."""
 
@@ -63,6 +73,11 @@ class News:
             self._view = self._map.view
         except (OSError, ValueError):
             self._map = None
+
+    def header(self) -> bytes | None:
+        """The header, where it can be had. Between `BEGIN IMMEDIATE` and `COMMIT` it stands still."""
+        view = self._view
+        return None if view is None else view[:_HEADER]
 
     def read(self) -> bytes | int:
         """The header, or the data version."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from mcpwatch.store import charges, queries
 from mcpwatch.store.clock import LedgerClock
@@ -17,20 +18,31 @@ _VERSION_AND_NEWEST = (
 )
 
 
-class Transaction:
-    """One `BEGIN IMMEDIATE` … `COMMIT`. Made by `Ledger.transaction()`."""
+class Known(NamedTuple):
+    """What a transaction that only charged left behind."""
 
-    def __init__(self, db: sqlite3.Connection, clock: LedgerClock) -> None:
+    policy_version: int
+    newest: dict[str, charges.Charge]  # by scope
+
+
+class Transaction:
+    """One `BEGIN IMMEDIATE` … `COMMIT`. Made by `Ledger.transaction()`, with what is `known` to stand in the file."""
+
+    def __init__(self, db: sqlite3.Connection, clock: LedgerClock, known: Known | None = None) -> None:
         self.db = db  # for store/ only
         self.now = clock.now()  # ledger nanoseconds, read after the turn was won
         self.utc = clock.utc()
-        self._book = charges.Book(db, self.now)
+        self._book = charges.Book(db, self.now, known.newest if known is not None else None)
+        self._found = known  # forgotten by whatever changes the policy
+        self.known: Known | None = None  # what stands in the file once this is committed, if that is certain
         self.on_rollback: list[Callable[[], None]] = []  # run, newest first, when nothing of this was kept
 
     # -- reads that must be consistent with the writes --------------------------------------------------
 
     def policy_version(self) -> int:
         """Changes with every change of the policy."""
+        if self._found is not None:
+            return self._found.policy_version
         version, *newest = self.db.execute(_VERSION_AND_NEWEST).fetchone()
         self._book.knows(charges.ALL, newest)
         return int(version)
@@ -61,6 +73,10 @@ class Transaction:
         """Add to every scope's running totals. Raises ValueError for a negative amount."""
         self._book.charge(scopes, calls, tokens, cost)
 
+    def only_charges(self, policy_version: int) -> None:
+        """This transaction leaves the policy at the version it found: the next one need not read it again."""
+        self.known = Known(policy_version, self._book.newest)
+
     def finish(self) -> None:
         """Write what was charged; called before the commit."""
         self._book.write()
@@ -69,6 +85,7 @@ class Transaction:
 
     def lock(self, code: str, reason: str, by: str, *, refused: int = 0) -> None:
         """Lock, unless a lock is there already: the first reason stays, but a panic replaces an automatic one."""
+        self._found = None
         self.db.execute(
             "UPDATE state SET locked = 1, lock_code = ?1, lock_reason = ?2, lock_by = ?3, lock_utc = ?4,"
             " lock_refused = CASE locked WHEN 1 THEN lock_refused ELSE 0 END + ?5,"
@@ -80,6 +97,7 @@ class Transaction:
     def unlock(self, *, epoch_at: int | None) -> None:
         """Clear state, code, reason, time and count together; windows count from `epoch_at` if given, and from no
         earlier than the newest charge."""
+        self._found = None
         if epoch_at is not None:
             self._book.write()
             epoch_at = max(epoch_at, charges.newest(self.db))
@@ -102,6 +120,7 @@ class Transaction:
         """`armed` or `strict`."""
         if name not in ("armed", "strict"):
             raise ValueError(f"no such flag: {name}")
+        self._found = None
         self.db.execute(f"UPDATE state SET {name} = ?, policy_version = policy_version + 1", (int(on),))
 
     def set_limit(self, limit: Limit) -> None:
@@ -199,6 +218,7 @@ class Transaction:
 
     def changed(self) -> None:
         """Guards are to read the policy and the reviews again."""
+        self._found = None
         self.db.execute("UPDATE state SET policy_version = policy_version + 1")
 
 
