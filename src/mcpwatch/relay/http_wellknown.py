@@ -20,6 +20,10 @@ from mcpwatch.relay.http_upstream import Unreachable, ask, short_body, with_quer
 
 WELL_KNOWN: Final = "/.well-known/"
 _DOCUMENTS: Final = ("oauth-protected-resource", "oauth-authorization-server", "openid-configuration")
+_METHODS: Final = ("GET", "OPTIONS")
+_OF_PAGES: Final = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
+"""What a browser says of the page that asks; the server decides, as it does for its other paths."""
+
 DOCUMENT_S: Final = 30.0  # for a whole document
 
 
@@ -32,7 +36,7 @@ async def relay_metadata(
     server = servers.get(name)
     if server is None and not name and len(servers) == 1:
         server = next(iter(servers.values()))
-    if request.method != "GET" or document not in _DOCUMENTS or server is None:
+    if request.method not in _METHODS or document not in _DOCUMENTS or server is None:
         return web.Response(status=404)
     tail = server.url.raw_path.rstrip("/") if name else ""
     url = server.url.origin().join(server.url.origin().with_path(f"{WELL_KNOWN}{document}{tail}", encoded=True))
@@ -43,9 +47,10 @@ async def relay_metadata(
     headers = CIMultiDict(
         {"Accept": request.headers.get("Accept", "application/json"), "Accept-Encoding": "identity"}
     )
+    headers.extend((name, value) for name in _OF_PAGES for value in request.headers.getall(name, ()))
     try:
         async with asyncio.timeout(DOCUMENT_S):
-            answer = await ask(server.http, "GET", url, headers)
+            answer = await ask(server.http, request.method, url, headers)
             body = await short_body(answer)
     except (Unreachable, TimeoutError) as error:
         return web.Response(status=502, text=f"mcpwatch: {error or 'the server took too long'}")
