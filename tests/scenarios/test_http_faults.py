@@ -240,6 +240,24 @@ def test_sessions_end_on_either_side(running, client, rogue):
     ledger.close()
 
 
+def test_a_call_to_a_session_that_the_server_ended(running, client, rogue):
+    """The server says so, and that is what is recorded: nobody waited for it in vain."""
+    server = HttpClient(f"http://127.0.0.1:{rogue}/mcp")
+    server.headers = client.headers
+    open_still = client.call("stall")
+    assert next(open_still.frames())["method"] == "notifications/progress"
+    assert server.request("DELETE").status == 204
+    assert client.call("plain").status == 404
+    row = recorded(running, "plain")
+    assert (row.outcome, row.code) == ("error", "http 404")
+    assert row.note == "the server answered with HTTP status 404"
+    open_still.leave()
+    assert recorded(running, "stall").outcome == "cancelled", "by its client, later"
+    ledger = Ledger.open(running.state)
+    wait_until(lambda: not ledger.sessions(live=True), "the end of the session")
+    ledger.close()
+
+
 def test_a_session_survives_the_gateway(rogue, tmp_path):
     servers = {"srv": f"http://127.0.0.1:{rogue}/mcp"}
     with gateway(tmp_path, servers) as first:

@@ -29,7 +29,10 @@ from mcpwatch.store.records import Outcome
 UNREACHABLE: Final = -32012
 """JSON-RPC code of a request that got no answer from the server."""
 
-BODY_S: Final = 30.0  # between two parts of a request's body
+BODY_S: Final = 30.0  # between two parts of a request's body, and before its rate counts
+BODY_RATE: Final = 1024
+"""Bytes a second that a body must bring from then on: one that comes in drops does not hold its place for ever."""
+
 _BODILESS: Final = frozenset({"DELETE", "OPTIONS", "HEAD"})
 _JSON: Final = CIMultiDict({"Content-Type": "application/json"})
 
@@ -181,6 +184,10 @@ class Flow:
                 session.end()
         self._server.is_open(session)
         self._server.opened(session, live=bool(session.streams or session.listening))
+        if self._word is not None:
+            session.gone = session.gone or (self._upstream is not None and self._upstream.status == 404)
+            if session.gone and not session.streams:
+                self._server.drop(self._word)
 
     def _code(self) -> str:
         upstream = self._upstream
@@ -268,7 +275,7 @@ class Flow:
         if self._word is not None:
             if upstream.status < 300:
                 self._server.keep(self._word, session)
-            elif upstream.status == 404:
+            elif upstream.status == 404 and not opening:
                 self._server.drop(self._word)
         elif opening and upstream.status < 300 and (word := upstream.headers.get(SESSION)):
             self._word = word
@@ -308,12 +315,16 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
     content = request.content
     parts: list[bytes] = []
     size = 0
+    begun: float | None = None
+    clock = asyncio.get_running_loop().time
     try:
         while not content.at_eof():
             if content.total_bytes > size or content.is_eof():
                 part = content.read_nowait(-1)
             else:
-                async with asyncio.timeout(BODY_S):
+                now = clock()
+                begun = now if begun is None else begun
+                async with asyncio.timeout_at(min(now + BODY_S, begun + BODY_S + size / BODY_RATE)):
                     part = await content.readany()
             parts.append(part)
             size += len(part)

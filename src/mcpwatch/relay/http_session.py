@@ -91,6 +91,7 @@ class HttpSession(Exchange):
         self.endpoint: Any = None  # where the client of an HTTP+SSE stream POSTs
         self.fleeting = fleeting  # it is one request of a client whose seat outlives it
         self.kept = False  # the server has a word for it
+        self.gone = False  # the server has said that it is over: it is, once what is open has its own end
         self.used = 0.0  # when it was last heard of, on the loop's clock
         self.turn = asyncio.Lock()
         self._wants: dict[bytes, set[str]] = {}
