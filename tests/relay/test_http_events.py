@@ -141,3 +141,14 @@ def test_arguments_that_are_mirrored_into_headers():
         "Mcp-Param-N": "3",
     }
     assert one_line(b'{\n"a": 1\r\n}') == b'{ "a": 1  }\n'
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("begin", [b"", b"event: message", b"event: messages", b"id: 4"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"a\rdata: b", b"a\ndata: b", b"a\r\ndata: b", b"a\n\ndata: b", b"\xc2\x85"]
+)
+@pytest.mark.parametrize("last", [b"", b"\n", b"\r", b"\r\n", b"data: c"])
+def test_an_event_is_the_same_whole_and_in_two_parts(begin, data, end, last):
+    stream = (begin + end if begin else b"") + b"data: " + data + end + end + last
+    assert cut(stream, [len(stream)]) == cut(stream, [1])

@@ -19,6 +19,8 @@ _SEPARATORS: Final = (b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\x85")  # JSON has
 _SEPARATED: Final = re.compile(rb"(?:\xe2\x80[\xa8\xa9]|\xc2\x85)\s*data")
 _EDGE: Final = 3  # bytes of a chunk that may be the beginning of a blank line
 _MESSAGE: Final = (b"", b"message")
+_PLAIN: Final = ((b"event: message\r\ndata: ", b"\r\n\r\n", 3), (b"event: message\ndata: ", b"\n\n", 0))
+"""How SDKs write an event without an id: its begin, its end, its carriage returns. Three lines."""
 
 
 class TooLarge(Exception):
@@ -78,8 +80,11 @@ class Events:
         """The events that end in this chunk. Raises `TooLarge`."""
         if self._fresh:
             chunk = self._begin(chunk)
-        if not self._parts and _is_one(chunk):
-            return [_read(chunk)]
+        if not self._parts:
+            if (event := _plain(chunk)) is not None:
+                return [event]
+            if _is_one(chunk):
+                return [_read(chunk)]
         if not self._parts and chunk.startswith(b":") and chunk.endswith(b"\n") and chunk.count(b"\n") == 1:
             return [Event(chunk)]  # a sign of life, for whoever waits
         if not _blank(self._edge + chunk, 0):
@@ -121,6 +126,16 @@ class Events:
         self._edge = (self._edge + chunk)[-_EDGE:]
         if self._size > self._limit:
             raise TooLarge(f"an event of more than {self._limit:,} bytes")
+
+
+def _plain(chunk: bytes) -> Event | None:
+    """The one event this is, when it is written as most are: what `_read` makes of it, for less."""
+    for begin, end, returns in _PLAIN:
+        if chunk.startswith(begin) and chunk.endswith(end):
+            if chunk.count(b"\n") != 3 or chunk.count(b"\r") != returns:
+                return None
+            return Event(chunk, chunk[len(begin) : -len(end)], None, b"message")
+    return None
 
 
 def _is_one(chunk: bytes) -> bool:

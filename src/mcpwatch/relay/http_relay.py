@@ -36,7 +36,8 @@ SESSIONS_MOST: Final = 50_000
 LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
 TELL_S: Final = 10.0  # for a notification of ours to the server
 
-_ASKING: Final = (b'"method"', b"input_required")
+_ASKS: Final = b'"method"'
+_INPUT: Final = b"input_required"
 """What is in a server's frame about which the gate has to decide: a request, or questions in place of a result. One
 that is spelled in another way is decided all the same, but on the loop."""
 
@@ -171,7 +172,7 @@ class HttpServer:
         self, session: HttpSession, way: Callable[[bytes], bytes | None], data: bytes, *, slow: bool = False
     ) -> Looked:
         """`way(data)`, `from_client` or `from_server` of this session, with what it said on the side."""
-        decides = way == session.from_client or any(word in data for word in _ASKING)
+        decides = _ASKS in data or _INPUT in data or way == session.from_client
         slow = slow or len(data) > LARGE or (decides and self.gate.waits())
         if not slow and not session.turn.locked():
             return session.take(way(data))
