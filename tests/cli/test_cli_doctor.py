@@ -154,3 +154,20 @@ def test_tokenizer_not_at_hand_is_a_note(machine):
 )
 def test_version_ranges(version, wanted, fits):
     assert satisfies(version, wanted) is fits
+
+
+@pytest.mark.parametrize(
+    ("armed", "config", "told"),
+    [
+        (True, "default_price_per_1k = 0\n", True),
+        (True, 'default_price_per_1k = 0\n[[prices]]\npattern = "a/*"\nper_call = 1\n', True),
+        (True, 'default_price_per_1k = 0\n[[prices]]\npattern = "*/*"\nper_call = 1\n', False),
+        (True, "", False),
+        (False, "default_price_per_1k = 0\n", False),
+    ],
+)
+def test_prices_of_nothing_are_told_where_a_cost_limit_counts_on_them(machine, armed, config, told):
+    machine.config.write_text(config)
+    machine.set_password(arm=armed)
+    done = machine("doctor")
+    assert ("no cost limit stops it" in done.out) is told and done.code == 0, done

@@ -18,6 +18,7 @@ from mcpwatch.store import health, paths
 from mcpwatch.store.config import Config, ConfigError, load
 from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.records import Dimension
 
 MIB = 1 << 20
 LEAST_FREE = 64 * MIB  # below this a guard may soon fail to record, and then refuses
@@ -65,6 +66,7 @@ def state_file() -> Iterator[Finding]:
         yield Finding(Level.GOOD, "state file", f"{path} ({size / MIB:.1f} MiB), whole and writable")
         yield from _clock(ledger)
         yield from _guards(ledger)
+        yield from _prices(ledger)
     finally:
         ledger.close()
 
@@ -111,6 +113,17 @@ def _guards(ledger: Ledger) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "guards", f"{len(gone)} ended without a goodbye (killed, or the machine stopped)")
     for row in health.warnings_since(ledger, ledger.clock.utc() - _DAY_NS)[-3:]:
         yield Finding(Level.NOTE, "guards", f"{local(row.utc)}: {row.detail}")
+
+
+def _prices(ledger: Ledger) -> Iterator[Finding]:
+    """Whether a cost limit that is enforced can be reached by a call that nothing but the default prices."""
+    config, policy = _config(), ledger.policy()
+    priced = config.default_price_per_1k > 0 or any(price.pattern == "*/*" for price in config.prices)
+    # A limit of 0 blocks all, whatever calls cost.
+    if policy.armed and not priced and any(x.dimension is Dimension.COST and x.maximum for x in policy.limits):
+        text = "default_price_per_1k is 0: a call no [[prices]] table matches is free, and no cost limit stops it"
+        mend = f"set it above 0 in {shlex.quote(str(paths.config_file()))}, or give those tools prices"
+        yield Finding(Level.NOTE, "prices", text, mend)
 
 
 def disk() -> Iterator[Finding]:
