@@ -46,9 +46,13 @@ def test_servers_that_are_not_watched(machine, home):
     (past,) = [row for row in found if "past mcpwatch" in row[1]]
     assert past[0] == "note" and "mcpwatch clients" in past[2]
     assert machine("doctor").code == 0
+    (home / ".gemini/settings.json").unlink()
+    put(home, git={"command": "npx"})
+    assert ("ok", "1 server in use in 1 file, 0 watched", "") in said(machine, "clients")
+    put(home, git={"command": "npx"}, web={"url": "https://example.com/mcp"})
 
     machine("wrap", "--yes", "--file", str(home / ".cursor/mcp.json"))
-    assert ("ok", "2 servers in use in 2 files, 1 watched", "") in said(machine, "clients")
+    assert ("ok", "2 servers in use in 1 file, 1 watched", "") in said(machine, "clients")
     text = (home / ".cursor/mcp.json").read_text()
     command = json.loads(text)["mcpServers"]["git"]["command"]
     (home / ".cursor/mcp.json").write_text(text.replace(command, "/gone/mcpwatch"))

@@ -73,6 +73,15 @@ def test_a13_lock_is_shown_with_code_reason_and_time(machine):
     assert "LOCKED" in text.out and "limit 30" in text.out and "3 calls refused" in text.out
 
 
+def test_one_is_one(machine):
+    with machine.ledger() as ledger:
+        guard.lock(ledger, "panic key", by="test")
+        since = ledger.policy().lock.since_utc
+        with ledger.transaction() as tx:
+            tx.count_refused(1, since)
+    assert "1 call refused since;" in machine("status").out
+
+
 def test_b16_foreign_strings_cannot_reach_the_terminal(machine):
     with machine.ledger() as ledger:
         guard.lock(ledger, HOSTILE, by="test")

@@ -116,6 +116,8 @@ def test_a6_the_reason_counts_the_call_that_broke_the_limit() -> None:
     assert describe(cost(1_000_000, 86_400), 1_002_100) == "$1.0021 in the last day, limit $1.00"
     assert describe(calls(5, 300, "github/*"), 6) == "6 calls to github/* in the last 5 minutes, limit 5"
     assert describe(calls(5, 7), 6) == "6 calls in the last 7 seconds, limit 5"
+    assert describe(calls(5, 1), 6) == "6 calls in the last second, limit 5"
+    assert describe(tokens(0), 1) == "1 token in the last hour, limit 0"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from mcpwatch.clients.survey import ConfigFile, Server, Status, survey
 from mcpwatch.store.config import ConfigError, load
 from mcpwatch.store.database import StateError
 from mcpwatch.store.paths import config_file
+from mcpwatch.tui.fmt import plural
 
 _AMISS = {
     Status.DRIFTED: (Level.WRONG, "not reached through this mcpwatch any longer"),
@@ -33,8 +34,8 @@ def clients() -> Iterator[Finding]:
             yield Finding(Level.NOTE, "clients", text, "mend the file, then look again with `mcpwatch clients`")
     servers = [server for file in files for server in file.servers if not server.disabled]
     counts = Counter(server.status for server in servers)
-    watched = counts[Status.WATCHED]
-    yield Finding(Level.GOOD, "clients", f"{len(servers)} servers in use in {len(files)} files, {watched} watched")
+    watched, used = counts[Status.WATCHED], f"{plural(len(servers), 'server')} in use"
+    yield Finding(Level.GOOD, "clients", f"{used} in {plural(len(files), 'file')}, {watched} watched")
     for status, (level, text) in _AMISS.items():
         names = [server.name for server in servers if server.status is status]
         if names:

@@ -13,6 +13,7 @@ from mcpwatch.cli.state import configuration, opened
 from mcpwatch.guard.limits import format_value, period, unreachable
 from mcpwatch.store.health import runs
 from mcpwatch.store.records import Dimension, Policy, Session, Usage
+from mcpwatch.tui import fmt
 
 _UNITS = {Dimension.CALLS: "calls", Dimension.TOKENS: "tokens", Dimension.COST: "micro-dollars"}
 
@@ -129,7 +130,7 @@ def cap_line(policy: Policy) -> list[str]:
     """What one call may be, if that is bounded."""
     caps = []
     if policy.call_cap_tokens is not None:
-        caps.append(f"{format_value(Dimension.TOKENS, policy.call_cap_tokens)} tokens")
+        caps.append(fmt.plural(policy.call_cap_tokens, "token"))
     if policy.call_cap_cost is not None:
         caps.append(format_value(Dimension.COST, policy.call_cap_cost))
     return [f"  one call: at most {' and '.join(caps)}"] if caps else []
@@ -145,7 +146,7 @@ def _text(policy: Policy, usages: tuple[Usage, ...], sessions: list[Session], wa
     if lock.locked:
         head = f"LOCKED since {local(lock.since_utc)} ({_ago(lock.since_utc)} ago) by {safe(lock.by)}"
         lines += [click.style(head, fg="red", bold=True), f"  {safe(lock.reason)}"]
-        lines += [f"  {lock.refused} calls refused since; `mcpwatch unlock` opens it"]
+        lines += [f"  {fmt.plural(lock.refused, 'call')} refused since; `mcpwatch unlock` opens it"]
     else:
         lines.append("Not locked.")
     if policy.armed:

@@ -8,6 +8,7 @@ from mcpwatch.cli import ask
 from mcpwatch.cli.change import BY, ask_password, changing, next_call_locks
 from mcpwatch.cli.output import local, print_line, safe
 from mcpwatch.guard import lock as guard
+from mcpwatch.tui.fmt import plural
 
 
 @click.command("unlock", epilog="Example: mcpwatch unlock")
@@ -24,7 +25,7 @@ def command(keep_window: bool) -> None:
             return
         lock = policy.lock
         print_line(f"Locked since {local(lock.since_utc)} by {safe(lock.by)}: {safe(lock.reason)}")
-        print_line(f"{lock.refused} calls refused since.")
+        print_line(f"{plural(lock.refused, 'call')} refused since.")
         if policy.has_password:
             secret = ask_password(ledger)
         else:

@@ -16,7 +16,7 @@ DEFAULTS = (
     Limit(Dimension.TOKENS, 100_000, 3600),
     Limit(Dimension.COST, 1 * MICRO, 3600),
 )
-_PERIODS = {60: "minute", 3600: "hour", 86_400: "day", 604_800: "week"}
+_PERIODS = {1: "second", 60: "minute", 3600: "hour", 86_400: "day", 604_800: "week"}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -29,10 +29,8 @@ def period(window_s: int) -> str:
     """`minute`, `hour`, `5 minutes` …"""
     if window_s in _PERIODS:
         return _PERIODS[window_s]
-    for seconds, name in sorted(_PERIODS.items(), reverse=True):
-        if window_s % seconds == 0:
-            return f"{window_s // seconds} {name}s"
-    return f"{window_s} seconds"
+    seconds = max(known for known in _PERIODS if window_s % known == 0)
+    return f"{window_s // seconds} {_PERIODS[seconds]}s"
 
 
 def format_value(dimension: Dimension, value: int, *, exact: bool = False) -> str:
@@ -48,7 +46,8 @@ def format_value(dimension: Dimension, value: int, *, exact: bool = False) -> st
 def describe(limit: Limit, used: int) -> str:
     """`31 calls in the last minute, limit 30`."""
     amount = format_value(limit.dimension, used, exact=True)  # "$1.00, limit $1.00" would be no reason
-    unit = {Dimension.CALLS: " call" if used == 1 else " calls", Dimension.TOKENS: " tokens"}.get(limit.dimension, "")
+    unit = {Dimension.CALLS: " call", Dimension.TOKENS: " token"}.get(limit.dimension, "")
+    unit += "s" if unit and used != 1 else ""
     scope = "" if limit.scope == "*/*" else f" to {limit.scope}"
     return (
         f"{amount}{unit}{scope} in the last {period(limit.window_s)},"

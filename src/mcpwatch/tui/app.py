@@ -152,7 +152,7 @@ class McpWatchApp(Serving, Rewiring):
         else:
             text = copy_json(record)
         self.copy_to_clipboard(text)
-        said = f"Copied {len(text)} characters."
+        said = f"Copied {fmt.plural(len(text), 'character')}."
         with contextlib.suppress(OSError):
             path = await asyncio.to_thread(saving.write_copy, self.files, text)
             said = f"{said} If your terminal does not take copies: {path}"

@@ -63,7 +63,7 @@ def plan_lines(plan: Plan, home: str, width: int, *, ascii: bool = False) -> lis
         text = safe_text(line, limit=400, lines="show", ascii=ascii)
         lines += indented([(text, "diff-new")], width, "  ", ("+ ", "diff-new"))
     if len(lines) > _MOST_LINES:
-        lines = [*lines[:_MOST_LINES], [(f"… and {fmt.exact(len(lines) - _MOST_LINES)} more lines", "caution")]]
+        lines = [*lines[:_MOST_LINES], [(f"… and {fmt.plural(len(lines) - _MOST_LINES, 'more line')}", "caution")]]
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mcpwatch.protocol.diff import Change, field_changes
+from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, Span
 from mcpwatch.tui.definition import indented
 from mcpwatch.tui.safe_text import safe_text
@@ -23,7 +24,7 @@ def change_lines(old: str, new: str, width: int, *, ascii: bool = False) -> list
         word = "added" if change.old is None else "removed" if change.new is None else "changed"
         lines += [[(path, "bold"), (f"  {word}", "dim")], *_sides(change, width, ascii), []]
     if len(changes) > MOST_CHANGES:
-        lines.append([(f"… and {len(changes) - MOST_CHANGES} more fields", "caution")])
+        lines.append([(f"… and {fmt.plural(len(changes) - MOST_CHANGES, 'more field')}", "caution")])
     return lines or [[("no field differs", "dim")]]
 
 
