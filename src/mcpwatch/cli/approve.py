@@ -14,6 +14,7 @@ from mcpwatch.store.definitions import text_before
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.levels import DANGER
 from mcpwatch.store.records import SeenText
+from mcpwatch.tui.fmt import plural
 
 KINDS = ("tool", "prompt", "resource", "template", "instructions")
 _SHOWN = 4000  # characters of one field
@@ -159,7 +160,8 @@ def _approve_server(ledger: Ledger, server: str) -> None:
         print_line(f"  Left as it is: {safe(row.title, limit=200, lines='show')} ({why})")
     if not open_rows:
         raise exits.Failure("nothing is left to approve")
-    confirmed(f"Approve these {len(open_rows)} texts of {safe(server)}?")
+    these = "this text" if len(open_rows) == 1 else f"these {len(open_rows)} texts"
+    confirmed(f"Approve {these} of {safe(server)}?")
     secret: str | None = None
     for row in open_rows:
         name = (row.server, row.kind, row.name, row.fingerprint)
@@ -170,4 +172,4 @@ def _approve_server(ledger: Ledger, server: str) -> None:
                 raise
             secret = ask_password(ledger)
             approval.approve(ledger, *name, secret, by=BY)
-    print_line(f"Approved: {len(open_rows)} definitions of {safe(server)}.")
+    print_line(f"Approved: {plural(len(open_rows), 'definition')} of {safe(server)}.")

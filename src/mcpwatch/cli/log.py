@@ -127,7 +127,7 @@ def _print_row(row: CallRow, width: int | None) -> None:
             "",
             safe(_name(row), limit=80, lines="show"),
             fmt.duration(row.duration_ns),
-            f"{row.tokens_in + row.tokens_out} tokens",
+            fmt.plural(row.tokens_in + row.tokens_out, "token"),
             fmt.NONE if (cost := charged(row)) is None else format_value(Dimension.COST, cost),
             safe(_marks(row), limit=200) + safe(_detail(row), limit=200),
         )
