@@ -145,6 +145,8 @@ def test_after_a_kill_the_next_one_takes_over(rogue, tmp_path):
 def test_started_by_the_screen(tmp_path, monkeypatch):
     monkeypatch.setenv("MCPWATCH_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("MCPWATCH_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "aiohttp.py").write_text("raise SystemExit('code of the folder the screen was opened in')\n")
     found = gateway_control.start(0)
     try:
         assert found.state == "up"

@@ -72,7 +72,7 @@ def _shown(folder: Path, **screen: Any) -> int:
 @contextmanager
 def _agent(stage: Stage) -> Iterator[None]:
     """The agent, in a process of its own; it stops when its standard input closes."""
-    command = [sys.executable, "-m", "mcpwatch.demo.actor"]
+    command = [sys.executable, "-P", "-m", "mcpwatch.demo.actor"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, env=stage.env) as agent:
         assert agent.stdin is not None

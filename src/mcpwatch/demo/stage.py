@@ -48,9 +48,9 @@ def prepare(folder: Path, *, change_after_s: float) -> Stage:
         "MCPWATCH_CONFIG": str(folder / "config.toml"),
         "MCPWATCH_DEMO_CHANGE_AFTER": str(change_after_s),
     }
-    guard = [sys.executable, "-m", "mcpwatch", "run", "--name"]
+    guard = [sys.executable, "-P", "-m", "mcpwatch", "run", "--name"]
     commands = {
-        name: [*guard, name, "--", sys.executable, "-m", f"mcpwatch.demo.servers.{module}"]
+        name: [*guard, name, "--", sys.executable, "-P", "-m", f"mcpwatch.demo.servers.{module}"]
         for name, module in SERVERS.items()
     }
     return Stage(folder, env, commands)

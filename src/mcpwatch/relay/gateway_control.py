@@ -105,7 +105,7 @@ def start(port: int | None = None, *, log: Path | None = None, wait_s: float = S
         if log.stat().st_size > LOG_BYTES:
             flags |= os.O_TRUNC
     out = os.open(log, flags, 0o600)
-    command = [sys.executable, "-m", "mcpwatch", "serve", "--log", str(log)]
+    command = [sys.executable, "-P", "-m", "mcpwatch", "serve", "--log", str(log)]
     if port is not None:
         command += ["--port", str(port)]
     try:

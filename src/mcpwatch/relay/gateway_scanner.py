@@ -41,6 +41,7 @@ async def _run() -> str:
     """One scanner, from its start to its end. Its end, in a few words."""
     process = await subprocess.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "mcpwatch.scan.worker",
         HOST,

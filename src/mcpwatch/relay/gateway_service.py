@@ -37,7 +37,7 @@ class Service(msgspec.Struct, frozen=True):
 
 def service(arguments: Sequence[str] = (), platform: str = sys.platform) -> Service:
     """The service of this platform; `arguments` are those of `mcpwatch serve`. Raises `Unsupported`."""
-    command = [sys.executable, "-m", "mcpwatch", "serve", *arguments]
+    command = [sys.executable, "-P", "-m", "mcpwatch", "serve", *arguments]
     environment = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
     if platform == "darwin":
         return _launchd(command, environment)
