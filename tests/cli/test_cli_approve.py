@@ -39,10 +39,10 @@ def test_approving_shows_the_text_and_its_evidence_first_and_asks(machine) -> No
     terminal.expect("danger")
     terminal.expect("/description")
     terminal.expect("read ~/.ssh/id_rsa")
-    terminal.answer("Approve exactly this text? [y/N] ", "n")
-    assert terminal.ends() == exits.DENIED and decisions(machine) == {}
+    terminal.answer("Approve exactly this text? It is held or unscanned now: type APPROVE to let it pass: ", "y")
+    assert terminal.ends() == exits.DENIED and decisions(machine) == {}, "a yes is not enough, as on the screen"
     terminal = machine.terminal("approve", "calc/add")
-    terminal.answer("[y/N] ", "y")
+    terminal.answer("type APPROVE to let it pass: ", "APPROVE")
     assert terminal.ends() == exits.OK
     assert "\x1b]52" not in terminal.text and "\x07" not in terminal.text
     assert decisions(machine) == {POISONED.fingerprint: "approved"}
@@ -82,6 +82,16 @@ def test_no_pipe_approves_what_is_held_by_a_password(machine) -> None:
     assert done.code == exits.DENIED and decisions(machine) == {}
 
 
+def test_without_a_password_yes_alone_does_not_let_pass_what_is_held(machine) -> None:
+    lists(machine, POISONED)
+    arguments = ("approve", "calc/add", POISONED.fingerprint, "--yes")
+    done = machine(*arguments, input="APPROVE\n")
+    assert done.code == exits.DENIED and "terminal" in done.err and decisions(machine) == {}
+    terminal = machine.terminal(*arguments)
+    terminal.answer("type APPROVE to let it pass: ", "APPROVE")
+    assert terminal.ends() == exits.OK and decisions(machine) == {POISONED.fingerprint: "approved"}
+
+
 def test_yes_needs_the_fingerprint_of_what_was_seen(machine) -> None:
     lists(machine, OTHER)
     assert machine("approve", "calc/list", "--yes").code == exits.USAGE
@@ -98,7 +108,7 @@ def test_b15_a_change_is_shown_field_by_field_against_what_was_approved(machine)
     terminal.expect("- Adds two numbers.")
     terminal.expect("+ <IMPORTANT>")
     shown = terminal.text
-    terminal.answer("[y/N] ", "n")
+    terminal.answer("to let it pass: ", "n")
     terminal.ends()
     assert "/inputSchema" not in shown, "what did not change is not shown"
     assert decisions(machine) == {HONEST.fingerprint: "approved"}

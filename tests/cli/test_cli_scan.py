@@ -100,7 +100,9 @@ def test_fail_on_passes_what_is_safe_and_what_was_approved(machine) -> None:
     assert machine("scan", "--config", config, "--yes", "--fail-on", "danger").code == exits.FOUND
     with machine.ledger() as ledger:
         [row] = [row for row in ledger.tools() if row.name == "add_event"]
-    assert machine("approve", "calendar/add_event", row.fingerprint, "--yes").code == exits.OK
+    terminal = machine.terminal("approve", "calendar/add_event", row.fingerprint, "--yes")
+    terminal.answer("to let it pass: ", "APPROVE")
+    assert terminal.ends() == exits.OK
     assert machine("scan", "--config", config, "--fail-on", "danger").code == exits.OK
 
 

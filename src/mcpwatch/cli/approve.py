@@ -17,6 +17,7 @@ from mcpwatch.store.records import SeenText
 from mcpwatch.tui.fmt import plural
 
 KINDS = ("tool", "prompt", "resource", "template", "instructions")
+WORD = "APPROVE"
 _SHOWN = 4000  # characters of one field
 
 reference = click.argument("reference", metavar="SERVER/NAME", required=False)
@@ -41,7 +42,8 @@ def approve(
     reference: str | None, fingerprint: str | None, kind: str, server: str | None, everything: bool, yes: bool
 ) -> None:
     """Shows the text, what was found in it, and how it differs from the one approved before; then asks. An approval
-    is for that text alone: the next change is looked at anew. What is held asks for the password."""
+    is for that text alone: the next change is looked at anew. What is held asks, with --yes too, for the password, or
+    for a typed word where none is set."""
     if everything:
         if server is None or reference is not None:
             raise click.UsageError("--all goes with --server NAME, and with nothing else")
@@ -51,11 +53,12 @@ def approve(
     name = split(reference, kind, server)
     with changing() as ledger:
         text = find(ledger, *name, fingerprint)
+        if yes and fingerprint is None:
+            raise click.UsageError("--yes goes with the FINGERPRINT of what was seen before")
         if not yes:
             show(ledger, *name, text)
-            confirmed("Approve exactly this text?")
-        elif fingerprint is None:
-            raise click.UsageError("--yes goes with the FINGERPRINT of what was seen before")
+        frees = approval.frees(ledger, *name, text.fingerprint)
+        _agreed(ledger, "Approve exactly this text?", frees=frees, yes=yes)
         with_password(ledger, lambda secret: approval.approve(ledger, *name, text.fingerprint, secret, by=BY))
     print_line(f"Approved: {title(*name)}, text {text.fingerprint[:12]}.")
 
@@ -146,6 +149,15 @@ def confirmed(question: str) -> None:
         raise exits.Failure("nothing was changed", exits.DENIED)
 
 
+def _agreed(ledger: Ledger, question: str, *, frees: bool, yes: bool = False) -> None:
+    """As on the screen: what is held now takes more than a yes. The password is asked for by the change itself."""
+    if frees and not ledger.policy().has_password:
+        if ask.word(f"{question} It is held or unscanned now: type {WORD} to let it pass: ") != WORD:
+            raise exits.Failure("nothing was changed", exits.DENIED)
+    elif not yes:
+        confirmed(question)
+
+
 def _approve_server(ledger: Ledger, server: str) -> None:
     """Everything a server lists but what is dangerous, or decided about already."""
     rows = report.rows_of(ledger.judged(server))
@@ -160,8 +172,9 @@ def _approve_server(ledger: Ledger, server: str) -> None:
         print_line(f"  Left as it is: {safe(row.title, limit=200, lines='show')} ({why})")
     if not open_rows:
         raise exits.Failure("nothing is left to approve")
+    frees = any(approval.frees(ledger, row.server, row.kind, row.name, row.fingerprint) for row in open_rows)
     these = "this text" if len(open_rows) == 1 else f"these {len(open_rows)} texts"
-    confirmed(f"Approve {these} of {safe(server)}?")
+    _agreed(ledger, f"Approve {these} of {safe(server)}?", frees=frees)
     secret: str | None = None
     for row in open_rows:
         name = (row.server, row.kind, row.name, row.fingerprint)

@@ -16,6 +16,12 @@ def approve(
     _decide(ledger, server, kind, name, fingerprint, "approved", secret, by)
 
 
+def frees(ledger: Ledger, server: str, kind: str, name: str, fingerprint: str) -> bool:
+    """Whether approving this text lets something pass that is held now, or unscanned."""
+    with ledger.transaction() as tx:
+        return _loosens(tx, server, kind, name, fingerprint, "approved")
+
+
 def block(ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, *, by: str) -> None:
     """Quarantine exactly this text, whatever its score."""
     _decide(ledger, server, kind, name, fingerprint, "blocked", None, by)
@@ -31,24 +37,8 @@ def take_back(
 def _decide(
     ledger: Ledger, server: str, kind: str, name: str, fingerprint: str, decision: str, secret: str | None, by: str
 ) -> None:
-    def why_held(tx: Transaction, decided: str) -> str:
-        known = definitions_in(tx, server)
-        others = any(
-            (k, n) == (kind, name) and f != fingerprint and d == "approved" for (k, n, f), d in known.reviews.items()
-        )
-        return held(
-            score=known.scores.get(fingerprint),
-            decision=decided,
-            changed=others and decided != "approved",
-            strict=tx.policy().strict,
-        )
-
     def loosens(tx: Transaction) -> bool:
-        known = definitions_in(tx, server)
-        now = known.reviews.get((kind, name, fingerprint), "")
-        if decision == "approved" and now != "approved" and fingerprint not in known.scores:
-            return True  # what is not judged yet may turn out dangerous, and would pass all the same
-        return bool(why_held(tx, now)) and not why_held(tx, decision)
+        return _loosens(tx, server, kind, name, fingerprint, decision)
 
     def change(tx: Transaction) -> None:
         if not tx.has_seen(server, kind, name, fingerprint):
@@ -56,3 +46,23 @@ def _decide(
         decide(tx, server, kind, name, fingerprint, decision, by)
 
     make_change(ledger, secret, decision or "unreview", by, loosens, change)
+
+
+def _loosens(tx: Transaction, server: str, kind: str, name: str, fingerprint: str, decision: str) -> bool:
+    known = definitions_in(tx, server)
+    now = known.reviews.get((kind, name, fingerprint), "")
+    if decision == "approved" and now != "approved" and fingerprint not in known.scores:
+        return True  # what is not judged yet may turn out dangerous, and would pass all the same
+    others = any(
+        (k, n) == (kind, name) and f != fingerprint and d == "approved" for (k, n, f), d in known.reviews.items()
+    )
+
+    def why_held(decided: str) -> str:
+        return held(
+            score=known.scores.get(fingerprint),
+            decision=decided,
+            changed=others and decided != "approved",
+            strict=tx.policy().strict,
+        )
+
+    return bool(why_held(now)) and not why_held(decision)

@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from mcpwatch.store.database import StateError
 from mcpwatch.store.definitions import text_before
-from mcpwatch.store.levels import DANGER
+from mcpwatch.store.levels import DANGER, UNSCANNED
 from mcpwatch.tui import fmt, keys
 from mcpwatch.tui.cells import Line, wrap
 from mcpwatch.tui.definition import definition_lines, finding_lines, heading, parse
@@ -33,6 +33,10 @@ from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
 from mcpwatch.tui.widgets.pager import Pager
 
 WORD = "APPROVE"
+
+
+def _frees(line: ToolLine) -> bool:
+    return bool(line.why) or line.level is UNSCANNED
 
 
 def text_of(line: ToolLine) -> Text:
@@ -65,7 +69,7 @@ class Approval(Attempt):
 
     @property
     def asks(self) -> bool:
-        """Whether what is approved is held now."""
+        """Whether what is approved is held now, or unscanned."""
         raise NotImplementedError
 
     def body(self) -> list[Widget]:
@@ -149,7 +153,7 @@ class ApproveScreen(Approval):
 
     @property
     def asks(self) -> bool:
-        return bool(self._line.why)
+        return not self._approved and _frees(self._line)
 
     def definitions_changed(self) -> None:
         now = self.host.model.tool(self.tool_key)
@@ -232,7 +236,7 @@ class ApproveServerScreen(Approval):
 
     @property
     def asks(self) -> bool:
-        return any(line.why for line in self._open)
+        return any(_frees(line) for line in self._open)
 
     async def read(self) -> None:
         try:
