@@ -43,6 +43,7 @@ class FakeCalls(GatewayCalls):
         self.starts: list[Found | str] = []
         self.asked: list[str] = []
         self.children: set[int] = set()
+        self.stopped: set[int] = set()
         self.ending = False
         self.service = False
         self.ends = True
@@ -76,6 +77,12 @@ class FakeCalls(GatewayCalls):
         self.there = Found("none")
         if not crashed:
             self.written = GatewayRow()
+
+    def note_stop(self, row: GatewayRow) -> None:
+        self.stopped.add(row.pid)
+
+    def was_stopped(self, row: GatewayRow) -> bool:
+        return row.pid in self.stopped
 
     def is_child(self, pid: int) -> bool:
         return pid in self.children

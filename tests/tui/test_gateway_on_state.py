@@ -132,6 +132,20 @@ async def test_the_end_of_one_whose_parent_does_not_look_is_noticed(config: Path
             parent.kill()
 
 
+async def test_a_stop_on_one_screen_holds_on_the_other(config: Path) -> None:
+    configure(config, SEARCH)
+    here, there = GatewayWorker(), GatewayWorker()
+    async with working(here, there):
+        await phase(here, "up")
+        await phase(there, "up")
+        assert await there.stop()
+        await phase(here, "stopped")
+        assert not here.view.retry_at > here.now(), "it does not wait to start it again"
+        assert gateway_control.find().state == "none"
+        await there.start()
+        await phase(here, "up")
+
+
 async def test_two_screens_at_once_start_one(config: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -114,6 +114,24 @@ async def test_one_that_was_ended_on_purpose_elsewhere_is_started_again_but_not_
     assert await one.look(0.1) == "up"
 
 
+async def test_one_that_a_person_stopped_on_another_screen_stays_stopped_here_too() -> None:
+    calls = FakeCalls(there=found_up())
+    here, there = Watched(calls), Watched(calls)
+    await here.look()
+    await there.look()
+    assert await there.worker.stop()
+    assert await here.look(2) == "stopped"
+    assert "stopped on another screen" in here.told[0]
+    assert await here.look(3600) == "stopped"
+    assert calls.asked == ["end"], "nobody starts it again"
+    await there.worker.start()
+    assert await there.look() == "up"
+    calls.there = found_up(77)
+    assert await here.look(2) == "up"
+    calls.gone(crashed=True)
+    assert await here.look(2) == "waiting", "an earlier stop says nothing of this one"
+
+
 async def test_one_that_is_ending_has_not_died() -> None:
     one = Watched(FakeCalls(there=found_up()))
     await one.look()

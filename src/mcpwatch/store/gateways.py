@@ -38,6 +38,22 @@ def claim(ledger: Ledger, mine: GatewayRow, dead: str) -> bool:
         return changed.rowcount > 0
 
 
+def stop(ledger: Ledger, row: GatewayRow, by: str) -> None:
+    """A person stops this gateway: it is to stay so."""
+    with ledger.transaction() as tx:
+        tx.audit(by, "gateway-stop", f"process {row.pid}")
+
+
+def was_stopped(ledger: Ledger, row: GatewayRow) -> bool:
+    """Whether a person stopped this gateway."""
+    with ledger.transaction() as tx:
+        found = tx.db.execute(
+            "SELECT 1 FROM audit WHERE action = 'gateway-stop' AND detail = ? AND utc >= ? LIMIT 1",
+            (f"process {row.pid}", row.started_utc),
+        )
+        return found.fetchone() is not None
+
+
 def release(ledger: Ledger, word: str) -> None:
     """The gateway with this word ends; nothing happens when another has taken over."""
     with ledger.transaction() as tx:

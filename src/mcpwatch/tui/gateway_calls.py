@@ -125,6 +125,14 @@ class GatewayCalls:
             return True
         return force and processes.is_gateway(found.row.pid) and processes.kill(found.row.pid)
 
+    def note_stop(self, row: GatewayRow) -> None:
+        """For the other screens: it is a person who ends it. Raises StateError."""
+        gateways.stop(self._opened(), row, "screen")
+
+    def was_stopped(self, row: GatewayRow) -> bool:
+        """Whether a person ended it, on whatever screen. Raises StateError."""
+        return gateways.was_stopped(self._opened(), row)
+
     def is_child(self, pid: int) -> bool:
         return processes.is_child(pid)
 

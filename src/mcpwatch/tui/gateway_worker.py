@@ -151,18 +151,22 @@ class GatewayWorker:
             phase = "config" if wanted.problem else "unneeded"
             self._set(phase=phase, found=Found("none"), failures=0, why="", advice="")
         elif ended:
-            self._ended(crashed)
+            await self._ended(crashed)
         elif wanted.problem:
             self._set(phase="config", found=Found("none"), why="", advice="")
         elif self.view.phase != "waiting" or self.view.wait(self.now()) <= 0:
             await self._start(wanted)
 
-    def _ended(self, crashed: bool) -> None:
-        """It was up. Where nobody meant it to end, it is started at once."""
+    async def _ended(self, crashed: bool) -> None:
+        """It was up. Where nobody meant it to end, it is started at once; where a person stopped it, not at all."""
         view = self.view
         if crashed:
             self._tell("The gateway died; it is started again.", "error")
             self._failed("it died", wait=ENDED_S if view.service else None)
+        elif await in_thread(lambda: self._calls.was_stopped(view.found.row)):
+            self._wanted = False
+            self._tell("The gateway was stopped on another screen, and stays so. H, then s, starts it.", "warning")
+            self._set(phase="stopped", found=Found("none"), failures=0, why="", advice="")
         else:
             self._tell(
                 f"The gateway was ended elsewhere. Servers are configured for it, so it starts again in"
@@ -206,6 +210,10 @@ class GatewayWorker:
         """End it, or leave it ended, until `start`. False: it is still there."""
         async with self._turn:
             self._wanted = False
+            row = self.view.found.row
+            with contextlib.suppress(StateError):
+                if row.word:
+                    await in_thread(lambda: self._calls.note_stop(row))
             return await self._end()
 
     async def restart(self) -> bool:
