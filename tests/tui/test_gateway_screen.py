@@ -61,6 +61,21 @@ async def opened(app: McpWatchApp, pilot: Pilot[int], keys: str, shown: str) -> 
     await pilot.pause(0.1)
 
 
+# --- the empty screen ---
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 16)])
+async def test_the_empty_screen_says_what_is_behind_the_gateway(size: tuple[int, int]) -> None:
+    async with on_screen(serving(), size=size, source=FakeSource()) as (app, pilot, worker):
+        await shows(app, pilot, "2 HTTP servers behind the gateway; none called yet.")
+        shown = text_of(app)
+        assert "Nothing is behind" not in shown
+        assert "http://127.0.0.1:7373/<server>/mcp" in shown and "search, tickets" in shown
+        assert "H gateway" in shown
+        await worker.stop()
+        await shows(app, pilot, "2 HTTP servers behind the gateway, which is not up.")
+
+
 # --- pictures ---
 
 

@@ -72,7 +72,7 @@ def walk(screen: Terminal) -> None:
     for keys, shown in (
         ("?", "j k scroll"), ("\x1b", "2 Tools"), ("t", "Limits"), ("\x1b", "2 Tools"), ("1", "1 Servers"),
         ("G", "1 Servers"), ("g", "1 Servers"), ("2", "2 Tools"), ("\r", "Definition"), ("\x1b", "3 Calls"),
-        ("F", "dangerous definition"), ("jj", "4 Findings"), ("\x1b", "3 Calls"), ("g", "2 Tools"),
+        ("F", "dangerous definition"), ("jj", "Findings"), ("\x1b", "3 Calls"), ("g", "2 Tools"),
         ("d", "What changed"), ("G", "Change"), ("\x1b", "3 Calls"), ("\r", "Evidence"), ("G", "History"),
         ("a", "Held now"), ("\x1b", "Definition"), ("\x1b", "3 Calls"), ("1", "1 Servers"),
         ("Ga", "Approve what"),

@@ -9,6 +9,7 @@ import pytest
 from mcpwatch.store.database import StateError
 from mcpwatch.store.records import AuditRow, Dimension, Limit
 from mcpwatch.tui.app import McpWatchApp
+from mcpwatch.tui.screens.approve import ApproveScreen
 from tui.fakes import NOW, SECOND, Clock, FakeSource, busy_source, call_row, session_row, tool_row
 from tui.screens_io import press, running, settle, text_of, ticked, until
 
@@ -485,6 +486,32 @@ async def test_narrow_screens_reach_the_servers_too() -> None:
         await press(pilot, "enter")
         assert app.main.tools.has_focus
         assert "2 Tools" in text_of(app)
+
+
+async def test_a_list_of_servers_that_does_not_fit_says_so() -> None:
+    for size, foot in (((60, 16), "1 of 5"), ((120, 40), "")):
+        async with running(busy_source(), size=size) as (app, pilot):
+            await press(pilot, "1")
+            lower = app.main.servers.text().split("\n")[-1]
+            assert (foot in lower) if foot else set(lower) == set("╰─╯")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_findings_carry_no_number_that_reads_like_a_count_and_name_the_way_out(
+    size: tuple[int, int],
+) -> None:
+    async with running(busy_source(), size=size) as (app, pilot):
+        await press(pilot, "F")
+        await until(pilot, lambda: "1 of 7" in text_of(app))
+        assert "╭─ Findings ─" in text_of(app) and "esc close ─╯" in text_of(app)
+
+
+async def test_approving_what_is_unscanned_asks_as_the_gate_does() -> None:
+    async with running(busy_source()) as (app, pilot):
+        line = next(line for line in app.model.tools() if line.name == "send_mail")
+        assert line.level.name == "unscanned" and not line.why
+        app.push_screen(ApproveScreen(line))
+        await until(pilot, lambda: app.screen.query("#secret"))
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (99, 29), (100, 30), (120, 40), (240, 70)])

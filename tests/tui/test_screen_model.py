@@ -246,3 +246,24 @@ def test_b3_a_change_is_marked_and_waits_for_a_look_only_where_the_new_text_is_n
     assert [line.badges for line in model.tools()] == [("Δ",)] * 4
     assert {line.state for line in model.tools()} == {"changed"}
     assert {line.name for line in model.to_review()} == {"None", "55.0", "pinned"}
+
+
+def test_safety_counts_what_is_called_without_being_listed_and_not_what_is_gone() -> None:
+    model = Model()
+    model.take_tools(
+        [
+            tool_row("a", "fine", score=0.0),
+            tool_row("a", "never_listed", fingerprint="", listed=False, score=None),
+            tool_row("a", "old", listed=False, score=90.0),
+        ]
+    )
+    assert {level.name: n for level, n in model.level_counts().items()} == {"safe": 1, "unscanned": 1}
+    assert model.servers()[1].level.name == "unscanned", "the mark of the server says the same"
+
+
+def test_a_tool_without_a_name_has_something_to_be_seen() -> None:
+    model = Model()
+    model.take_tools([tool_row("a", "")])
+    model.take_calls([call_row(1, tool=""), call_row(2, tool="", method="tools/list")])
+    assert [line.title for line in model.tools()] == ["(no name)"]
+    assert [line.what for line in model.calls()] == ["tools/list", "(no name)"]

@@ -154,4 +154,6 @@ def _name(row: CallRow) -> str:
     if row.method == VIOLATION:
         return f"{row.server} (from the {'server' if row.from_server else 'client'})"
     called = row.tool if row.tool and row.method in ("tools/call", "sampling/createMessage") else row.method
+    if called == "tools/call":
+        return f"{row.server}/(no name)"
     return f"{row.server}/{called}" if called == row.tool else f"{row.server} {called}"

@@ -46,7 +46,7 @@ class Row(msgspec.Struct):
     @property
     def title(self) -> str:
         """`server/name`, and its kind where it is no tool."""
-        name = self.name if self.kind != "instructions" else "(instructions)"
+        name = (self.name or "(no name)") if self.kind != "instructions" else "(instructions)"
         return f"{self.server}/{name}" + ("" if self.kind in ("tool", "instructions") else f" ({self.kind})")
 
     def findings(self) -> list[ExportedFinding]:

@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
 from mcpwatch.guard.review import TOOL, held
-from mcpwatch.protocol.methods import LISTEN
+from mcpwatch.protocol.methods import CALL, LISTEN
 from mcpwatch.store.levels import UNSCANNED, Level, level_of
 from mcpwatch.store.records import AuditRow, CallRow, Outcome, Policy, Session, ToolRow, Usage
 from mcpwatch.store.scans import ScannerStatus, ScanProgress
@@ -21,6 +21,7 @@ from mcpwatch.tui.rows import CallLine, ServerLine, ToolKey, ToolLine, sort_tool
 from mcpwatch.tui.safe_text import is_plain, safe_text
 
 MAX_CALLS = 2000
+NAMELESS = "(no name)"
 _SAMPLES = 200  # durations kept per tool for its 95th percentile
 
 
@@ -193,7 +194,7 @@ class Model:
             key=key,
             server=self.name(row.server),
             client=self.name(row.client_name),
-            what=self.name(row.tool or row.method),
+            what=self.name(row.tool) or (NAMELESS if row.method == CALL else self.name(row.method)),
             method=self.name(row.method),
             arrow=arrow,
             duration_ns=row.duration_ns,
@@ -223,7 +224,7 @@ class Model:
             key=key,
             server=self.name(row.server),
             kind=self.name(row.kind),
-            name=self.name(row.name) if row.kind != "instructions" else "(instructions)",
+            name=(self.name(row.name) or NAMELESS) if row.kind != "instructions" else "(instructions)",
             level=level_of(row.score),
             score=row.score,
             badges=tuple(badges),
@@ -301,10 +302,10 @@ class Model:
         return next((r for r, x in zip(self._tool_rows, self._tools, strict=True) if x.key == line.key), None)
 
     def level_counts(self) -> dict[Level, int]:
-        """How many of the listed definitions are of each level."""
+        """How many definitions are of each level: those that are listed, and those that are called all the same."""
         counts: dict[Level, int] = defaultdict(int)
         for line in self._tools:
-            if line.listed:
+            if line.counts:
                 counts[line.level] += 1
         return counts
 
@@ -336,7 +337,7 @@ class Model:
             server = line.key[0]
             if line.kind == TOOL and line.listed:
                 tools[server] += 1
-            if not line.listed and line.level is not UNSCANNED:
+            if not line.counts:
                 continue
             best = worst.get(server)
             worst[server] = line.level if best is None or line.level.rank > best.rank else best

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mcpwatch.guard.review import TOOL
-from mcpwatch.store.levels import SAFE, Level, valid_score
+from mcpwatch.store.levels import SAFE, UNSCANNED, Level, valid_score
 from mcpwatch.store.scans import ScanProgress
 from mcpwatch.tui import filters
 
@@ -42,6 +42,11 @@ class ToolLine(msgspec.Struct, frozen=True):
     def title(self) -> str:
         """The name, after its kind where it is no tool."""
         return self.name if self.kind in (TOOL, "instructions") else f"{self.kind} {self.name}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts for a server's safety: what is gone does not, what was never judged does."""
+        return self.listed or self.level is UNSCANNED
 
     @property
     def to_review(self) -> bool:

@@ -40,7 +40,7 @@ class FindingList(LineList[FindingLine]):
 
     def titles(self) -> tuple[list[Span], list[Span]]:
         worst = len({(*row.key, row.fingerprint) for row in self.rows if row.level is DANGER})
-        return [(" 4 Findings ", "title")], [
+        return [(" Findings ", "title")], [
             (f"{fmt.plural(worst, 'dangerous definition')} ", "danger")
         ] if worst else []
 
@@ -99,7 +99,7 @@ class FindingsScreen(ModalScreen[None]):
         super().__init__()
         self.findings = FindingList(id="findings")
         self.shown = Pager(
-            "Finding", "enter definition · a approve · b block · d diff · / filter · e export", id="finding"
+            "Finding", "enter open · a approve · b block · d diff · / filter · e save · esc close", id="finding"
         )
         self.field = Field(id="filter", placeholder=EXAMPLE)
         self._all: list[FindingLine] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcpwatch.clients.survey import Status
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, Span, fit_line
+from mcpwatch.tui.gateway_view import GatewayView
 from mcpwatch.tui.widgets.lines import Lines
 
 SNIPPET = "mcpwatch run --name NAME -- COMMAND"
@@ -23,16 +24,27 @@ def text(words: str, style: str = "fg") -> Line:
     return [(words, style)]
 
 
+def _first(behind: int, view: GatewayView) -> str:
+    """What is behind mcpwatch before the first call: entries of the clients' files, the gateway's servers."""
+    if view.servers:
+        state = "; none called yet" if view.is_up else ", which is not up"
+        return f"{fmt.plural(len(view.servers), 'HTTP server')} behind the gateway{state}."
+    if behind:
+        return f"{fmt.plural(behind, 'server')} behind mcpwatch; no client has started one yet."
+    return "Nothing is behind mcpwatch yet."
+
+
 class Onboarding(Lines, can_focus=True):
     def _card(self) -> list[Line]:
         entries = self.host.model.configured
         found = [entry for entry in entries if entry.to_wrap]
         behind = sum(1 for entry in entries if entry.status is Status.WATCHED)
+        view = self.host.gateway.view if self.host.gateway is not None else GatewayView()
+        first = _first(behind, view)
         if found:
-            return self._found(len(found), len({entry.client for entry in found}))
-        first = "Nothing is behind mcpwatch yet."
-        if behind:
-            first = f"{fmt.plural(behind, 'server')} behind mcpwatch; no client has started one yet."
+            return self._found(first, len(found), len({entry.client for entry in found}))
+        if view.servers:
+            return self._served(first, view)
         return [
             [],
             text(first, "bold"),
@@ -53,12 +65,12 @@ class Onboarding(Lines, can_focus=True):
             [],
         ]
 
-    def _found(self, servers: int, clients: int) -> list[Line]:
+    def _found(self, first: str, servers: int, clients: int) -> list[Line]:
         """The short way: there are servers that can be wrapped from here."""
         what = f"the {fmt.exact(servers)} servers" if servers > 1 else "the server"
         return [
             [],
-            text("Nothing is behind mcpwatch yet.", "bold"),
+            text(first, "bold"),
             [],
             [("1  Press ", "fg"), ("w", "key"), (f" to put a guard in front of {what} found", "fg")],
             text(f"   in {fmt.plural(clients, 'AI client')} on this machine. It shows every change first,"),
@@ -69,6 +81,29 @@ class Onboarding(Lines, can_focus=True):
             [("Or watch it at work first:  ", "fg"), (DEMO, "accent")],
             [],
             [("w", "key"), (" clients   ", "dim"), ("?", "key"), (" all keys", "dim")],
+            [],
+        ]
+
+    def _served(self, first: str, view: GatewayView) -> list[Line]:
+        """The gateway has servers, and nobody has reached one through it."""
+        n = len(view.servers)
+        names = [self.host.model.name(name) for name in sorted(view.servers, key=str.casefold)]
+        shown = ", ".join(names[:3]) + (f" and {n - 3} more" if n > 3 else "")
+        return [
+            [],
+            text(first, "bold"),
+            text(shown),
+            [],
+            text("1  Give your client this address, not the server's:"),
+            [],
+            [("   ", "fg"), (f"{view.found.url}/<server>/mcp", "accent") if view.is_up else ("H tells it", "dim")],
+            [],
+            text("2  Restart the client. Its calls show up here, live."),
+            [],
+            text("A server that a command starts goes behind a guard:"),
+            [("   ", "fg"), (SNIPPET, "accent")],
+            [],
+            [("H", "key"), (" gateway   ", "dim"), ("?", "key"), (" all keys", "dim")],
             [],
         ]
 

@@ -24,7 +24,9 @@ class ServerList(LineList[ServerLine]):
         return [(" 1 Servers ", "title")], [(f"{n} ", "dim")]
 
     def foot(self) -> list[Span]:
-        return []
+        """Where in the list one is, when there is more than is seen."""
+        n = len(self.rows)
+        return [(f"{self.cursor + 1} of {n} ", "dim")] if n > self.page_rows else []
 
     def row_line(self, row: ServerLine, width: int) -> Line:
         count = fit(str(row.tools), 4, right=True) + " "
