@@ -55,7 +55,7 @@ def test_the_first_rule_that_matches_counts() -> None:
         ("github", "create_issue"), ("gitlab", "create_issue"), ("github", "search"), ("jira", "search"),
         ("GitHub", "search"), ("jira", "Search"), ("jira", "search/deep"), ("github", "a/b"),
     ]}  # fmt: skip
-    assert list(costs.values()) == [3, 3, 2, 1, 1, 0, 0, 2]
+    assert list(costs.values()) == [3, 3, 2, 1, 1, 1, 0, 2]
 
 
 def test_globs_are_per_side_of_the_first_slash() -> None:
@@ -97,6 +97,18 @@ def test_a7_parts_cost_at_most_a_micro_dollar_more_than_the_whole(price: Decimal
 def test_a7_no_count_makes_a_cost_negative(tokens_in: int, tokens_out: int, calls: int) -> None:
     book = PriceBook(rules=[PriceRule("s/t", per_call=0.5)])
     assert book.cost("s", "t", tokens_in, tokens_out, calls) >= book.cost("s", "t", min(tokens_in, 0), 0, 0) == 0
+
+
+@pytest.mark.parametrize("tool", ["PAY_now", " pay_now", "pay_now\x00"])
+def test_a24_another_spelling_of_a_priced_tool_costs_as_much(tool: str) -> None:
+    book = PriceBook(rules=[PriceRule("s/PAY_later", per_call=9), PriceRule("s/pay_*", per_call=0.5)])
+    assert book.cost("s", tool, 0, 0) == 500_000
+
+
+def test_a24_a_rule_for_the_exact_name_comes_before_one_for_another_spelling() -> None:
+    book = PriceBook(rules=[PriceRule("s/Pay", per_call=1), PriceRule("s/pay", per_call=2)])
+    assert book.cost("s", "pay", 0, 0) == 2_000_000
+    assert book.cost("s", "PAY", 0, 0) == 1_000_000
 
 
 @pytest.mark.parametrize("count", [math.nan, math.inf, 1.5, "3", None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcpwatch.store.patterns import check_pattern, covered, matches
+from mcpwatch.store.patterns import binds, check_pattern, covered, matches
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,34 @@ def test_a4_protected_is_what_some_pattern_protects_and_none_exempts() -> None:
     assert covered(["gitlab/*", "github/*"], ["github/read_*"], "github", "write")
     assert not covered(["*/*"], ["github/read_*"], "github", "read_file")
     assert covered(["*/*"], ["github/search"], "gitlab", "search"), "another server's tool of that name"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pay_now",
+        "PAY_now",
+        " pay_now",
+        "pay_now\t",
+        "Pay_Now\x00x",
+        "pay\u200b_now",
+        "ｐａｙ_now",
+        "pày_now",
+        "x" * 2000,
+    ],
+)
+def test_a4_another_spelling_of_a_protected_tool_is_protected(name: str) -> None:
+    """A server that trims or folds names would run it."""
+    assert binds("bank/pay_*", "bank", name)
+    assert covered(["bank/Pay_*"], [], "bank", name)
+    assert not covered(["bank/pay_*"], [], "shop", name)
+
+
+def test_a4_another_spelling_of_an_exempt_tool_is_not_exempt() -> None:
+    assert not covered(["*/*"], ["bank/balance"], "bank", "balance")
+    assert covered(["*/*"], ["bank/balance"], "bank", "Balance")
+
+
+def test_a4_another_tool_is_not_another_spelling() -> None:
+    assert not binds("bank/pay_*", "bank", "prepay_now")
+    assert not binds("bank/pay", "bank", "pay_now")

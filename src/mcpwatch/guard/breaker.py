@@ -18,7 +18,7 @@ from mcpwatch.guard.limits import breach, describe, format_value
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.store.charges import ALL
 from mcpwatch.store.ledger import Ledger
-from mcpwatch.store.patterns import covered, matches
+from mcpwatch.store.patterns import binds, covered
 from mcpwatch.store.records import Call, Dimension, Limit, Policy
 from mcpwatch.store.transaction import Transaction
 
@@ -151,7 +151,7 @@ class Breaker:
         of = self._by_name
         known = of.limits.get(tool)
         if known is None:
-            mine = (x for x in of.policy.limits if matches(x.scope, self._server, tool))
+            mine = (x for x in of.policy.limits if binds(x.scope, self._server, tool))
             known = tuple((x.key, _POSITION[x.dimension], x) for x in mine)
             _keep(of.limits, tool, known)
         return known

@@ -14,7 +14,7 @@ from mcpwatch.guard import limits as rules
 from mcpwatch.guard.password import MIN_CHARACTERS, check_hash, make_hash, wait_after
 from mcpwatch.guard.refusal import PANIC_REASON
 from mcpwatch.store.ledger import Ledger
-from mcpwatch.store.patterns import check_pattern, matches
+from mcpwatch.store.patterns import binds, check_pattern
 from mcpwatch.store.records import Dimension, Limit, Lock
 from mcpwatch.store.transaction import Transaction
 
@@ -320,6 +320,6 @@ def _begin_scope(tx: Transaction, limit: Limit) -> None:
         [
             (utc, calls, tokens, cost)
             for server, tool, utc, calls, tokens, cost in tx.recent_charges(limit.window_s)
-            if matches(limit.scope, server, tool)
+            if binds(limit.scope, server, tool)
         ],
     )

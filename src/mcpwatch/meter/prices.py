@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from itertools import chain
 from operator import index
 from typing import NamedTuple, Protocol
 
@@ -29,7 +30,8 @@ class PriceError(ValueError):
 class PriceRule:
     """What the calls of some tools cost. Only what is given differs from the default; 0 makes it free.
 
-    pattern: `server/tool`, both sides shell-style globs (`*`, `?`, `[abc]`), case-sensitive.
+    pattern: `server/tool`, both sides shell-style globs (`*`, `?`, `[abc]`). A tool that no pattern matches exactly
+        has the price of the first that matches another spelling of its name: servers trim names and fold their case.
     per_call: USD for each call, on top of its tokens.
     per_1k_in, per_1k_out: USD for 1 000 tokens of arguments, and of results.
     model: instead of those two, a model whose prices genai-prices knows: the arguments are its input, the result is
@@ -59,9 +61,16 @@ class PriceRule:
         if (self.per_call, self.per_1k_in, self.per_1k_out, self.model) == (None, None, None, None):
             raise PriceError(f"the rule for {self.pattern!r} needs per_call, per_1k_in, per_1k_out, or model")
 
-    def matches(self, server: str, tool: str) -> bool:
+    def matches(self, server: str, tool: str, *, loosely: bool = False) -> bool:
+        """Whether it is for this tool; `loosely`: in whatever spelling."""
         server_glob, _, tool_glob = self.pattern.partition("/")
-        return fnmatchcase(server, server_glob) and fnmatchcase(tool, tool_glob)
+        if not fnmatchcase(server, server_glob):
+            return False
+        if loosely:
+            from mcpwatch.protocol import names  # unicodedata: not before there is a rule that may need it
+
+            return names.may_mean(tool, tool_glob)
+        return fnmatchcase(tool, tool_glob)
 
 
 class PriceSettings(Protocol):
@@ -174,7 +183,9 @@ class PriceBook:
         self._table = _Table(rates, {})
 
     def _find(self, table: _Table, server: str, tool: str) -> Rate:
-        rate = next((rate for rule, rate in table.rates if rule.matches(server, tool)), self._default_rate)
+        exact = (rate for rule, rate in table.rates if rule.matches(server, tool))
+        loose = (rate for rule, rate in table.rates if rule.matches(server, tool, loosely=True))
+        rate = next(chain(exact, loose), self._default_rate)
         if len(table.known) >= _CACHED_NAMES:
             table.known.clear()  # a server may invent names without end
         table.known[server, tool] = rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from fnmatch import fnmatchcase
 from typing import Final
 
 LONGEST: Final = 1024
@@ -13,6 +14,11 @@ def forms(name: str) -> set[str]:
     """What a reader makes of the name that trims, folds case, normalises Unicode or stops at a NUL. Two names that
     share a form may mean one definition; coarser than any server, on purpose."""
     return {_form(text) for text in (name, name.partition("\0")[0])}
+
+
+def may_mean(name: str, glob: str) -> bool:
+    """Whether such a reader may take the name for one that the shell glob matches."""
+    return len(name) > LONGEST or any(fnmatchcase(form, _form(glob)) for form in forms(name))
 
 
 def bare(text: str) -> str:
