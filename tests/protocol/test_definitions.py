@@ -57,6 +57,15 @@ def test_different_texts_have_different_fingerprints(one, two):
     assert (fingerprint(canonical(one)) == fingerprint(canonical(two))) is same
 
 
+def test_b4_one_text_as_another_kind_is_another_text():
+    """Rules judge by kind: a look-alike of a tool, listed as a resource first, would have been judged already."""
+    listed = '[{"name":"transfer_m0ney","uri":"u","uriTemplate":"u"}]'
+    pages = [page("tool", f'{{"tools":{listed}}}'), page("prompt", f'{{"prompts":{listed}}}')]
+    pages += [page("resource", f'{{"resources":{listed}}}'), page("template", f'{{"resourceTemplates":{listed}}}')]
+    assert len({p.found[0].fingerprint for p in pages}) == 4
+    assert len({p.found[0].json for p in pages}) == 1
+
+
 def test_canonical_json():
     assert canonical({"b": [1, 1.0, -0.0, True, None], "a": 'é\u2028/"\\\n'}) == (
         '{"a":"é\u2028/\\"\\\\\\n","b":[1,1.0,-0.0,true,null]}'

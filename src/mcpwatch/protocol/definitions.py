@@ -72,9 +72,10 @@ def canonical(value: Any) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def fingerprint(text: str) -> str:
-    """SHA-256 of canonical JSON, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(text: str, kind: str = "tool") -> str:
+    """SHA-256 of canonical JSON, in hex; of anything but a tool, with its kind in front: rules judge by kind, and a
+    verdict on a resource is none on a tool of the same text."""
+    return hashlib.sha256((text if kind == "tool" else f"{kind}\n{text}").encode()).hexdigest()
 
 
 def read_page(kind: str, result: Raw | bytes) -> Page | None:
@@ -90,7 +91,7 @@ def read_page(kind: str, result: Raw | bytes) -> Page | None:
         said = _introduction(members)
         if not said and bytes(members.get(INSTRUCTIONS, b"null")) == b"null":
             return None
-        found = [_found("", said)] if said else []
+        found = [_found(kind, "", said)] if said else []
         return Page(found, True, members, [], INSTRUCTIONS, SURROGATE_MARK in bytes(result))
     key, name_key = LIST_KEYS[kind]
     value = members.get(key)
@@ -103,7 +104,7 @@ def read_page(kind: str, result: Raw | bytes) -> Page | None:
         raise Malformed(f"{key} is not a list") from None
     if len(items) > MAX_ITEMS:
         raise Malformed(_TOO_MANY)
-    found = [_found(*_definition(item, name_key)) for item in items]
+    found = [_found(kind, *_definition(item, name_key)) for item in items]
     return Page(found, last, members, items, key, SURROGATE_MARK in bytes(result))
 
 
@@ -194,9 +195,9 @@ def _silenced(members: dict[str, Raw]) -> dict[str, Raw]:
     return kept
 
 
-def _found(name: str, value: Any) -> Found:
+def _found(kind: str, name: str, value: Any) -> Found:
     text = canonical(value)
-    return Found(name, text, fingerprint(text))
+    return Found(name, text, fingerprint(text, kind))
 
 
 def _definition(item: Raw, name_key: str) -> tuple[str, Any]:
