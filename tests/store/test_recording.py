@@ -12,6 +12,8 @@ import pytest
 from guard.gates import Relay, every_call
 from mcpwatch.store import retention
 from mcpwatch.store.ledger import Ledger
+from mcpwatch.store.mask import MASK
+from mcpwatch.store.records import Call, Definition
 from mcpwatch.store.retention import Retention
 from servers.processes import wait_until
 
@@ -58,6 +60,28 @@ def test_secrets_never_reach_the_disk(path: Path, configuration: Path, record: s
         assert b"(violation)" in found, "the disk was read"
         assert PASSWORD.encode() not in found
         assert SECRET.encode() not in found
+
+
+def test_no_name_a_peer_gives_brings_a_secret_to_the_disk(path: Path) -> None:
+    """Failed once: only bodies and the command line were masked."""
+    with Relay(path, command=f"serve --token {PASSWORD}") as relay:
+        relay.gate.identify(client_name=SECRET, client_version="v" * 250 + SECRET, protocol=SECRET)
+        relay.pass_through(SECRET)
+        relay.gate.began(Call(method=f"x/{SECRET}", tool=f"https://ada:{PASSWORD}@h/?token={PASSWORD}"))
+        coded = Call(method="x/y")
+        relay.gate.began(coded)
+        coded.code = SECRET
+        relay.answer(coded, outcome="error")
+        relay.gate.violation(f"a name: {SECRET}", b"{}", from_server=True)
+        relay.gate.definitions("tool", [Definition("tool", SECRET, "{}", "f" * 64)], first=True, last=True)
+    ledger = Ledger.open(path)
+    assert [row.tool for row in ledger.latest_calls(9, tool=SECRET)] == [MASK]
+    listed = next(row for row in ledger.tools() if row.listed)
+    assert (listed.name, listed.calls) == (SECRET, 1), "its use is found under the name a server lists"
+    for table in ("calls", "sessions", "tool_usage", "audit"):
+        rows = str(ledger._db.execute(f"SELECT * FROM {table}").fetchall())
+        assert SECRET not in rows and SECRET[:12] not in rows and PASSWORD not in rows
+    ledger.close()
 
 
 def test_nothing_of_the_bodies_is_kept_when_asked_so(path: Path, configuration: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mcpwatch.store.database import storable
 from mcpwatch.store.health import runs
-from mcpwatch.store.mask import masked
+from mcpwatch.store.mask import masked, masked_name
 from mcpwatch.store.records import Outcome
 from mcpwatch.store.transaction import Transaction
 
+_READ = 1280  # characters of a name, so that a secret across the cut is still recognised
 _COLUMNS = ("client_name", "client_version", "protocol")
 
 
@@ -26,7 +27,8 @@ class SessionEntry:
 
     def identify(self, identity: dict[str, str]) -> None:
         """Client name, client version, protocol revision, as they become known."""
-        self._identity = self._identity | {key: storable(value[:256]) for key, value in identity.items() if value}
+        known = {key: storable(masked_name(value[:_READ])[:256]) for key, value in identity.items() if value}
+        self._identity = self._identity | known
 
     @property
     def known(self) -> bool:

@@ -14,6 +14,7 @@ from mcpwatch.store import charges, queries, scans
 from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
 from mcpwatch.store.database import WRITE_TURN, StateError, connect, describe, patiently, translated, writing
 from mcpwatch.store.definitions import read_definitions, texts, verdicts
+from mcpwatch.store.mask import masked_name
 from mcpwatch.store.news import News, follows
 from mcpwatch.store.paths import state_file
 from mcpwatch.store.records import (
@@ -143,11 +144,11 @@ class Ledger:
         self, rev: int, limit: int = 500, *, server: str | None = None, tool: str | None = None
     ) -> list[CallRow]:
         """Calls written after `rev`, oldest first."""
-        return self._calls(queries.CALLS_SINCE, rev=rev, limit=limit, server=server, tool=tool)
+        return self._calls(queries.CALLS_SINCE, rev=rev, limit=limit, server=server, tool=tool and masked_name(tool))
 
     def latest_calls(self, limit: int, *, server: str | None = None, tool: str | None = None) -> list[CallRow]:
         """The newest calls, oldest first."""
-        return self._calls(queries.LATEST_CALLS, limit=limit, server=server, tool=tool)[::-1]
+        return self._calls(queries.LATEST_CALLS, limit=limit, server=server, tool=tool and masked_name(tool))[::-1]
 
     def call(self, call_id: int) -> CallRow | None:
         """One call, or None."""

@@ -18,7 +18,7 @@ from typing import Any
 from mcpwatch.store.database import StateError, storable
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
-from mcpwatch.store.mask import preview
+from mcpwatch.store.mask import masked, masked_name, preview
 from mcpwatch.store.records import Call, Outcome
 from mcpwatch.store.retention import EVERY_NS, Retention
 from mcpwatch.store.transaction import Transaction
@@ -272,7 +272,7 @@ class Recorder:
     def _write_warnings(self, tx: Transaction) -> None:
         lost, warnings = self._lost, list(self._warnings)
         for warning in warnings:
-            tx.audit("mcpwatch", "warning", warning)
+            tx.audit("mcpwatch", "warning", masked(warning))
         if lost:
             tx.audit("mcpwatch", "records-lost", f"{lost} calls could not be recorded")
         self._lost = 0
@@ -298,11 +298,13 @@ class Recorder:
         elif self._record != "none":
             whole = self._record == "full"
             arguments, result = preview(call.arguments, whole=whole), preview(call.result, whole=whole)
+        method = call.method if call.method == "tools/call" else masked_name(call.method)
+        code, note = call.code and masked(call.code), call.note and masked(call.note)
         return (
-            session << 32 | call.n, rev, session, self._server, call.method, call.tool, call.from_server,
+            session << 32 | call.n, rev, session, self._server, method, masked_name(call.tool), call.from_server,
             call.protected, call.started_utc, call.duration_ns, call.arguments_bytes, call.result_bytes,
-            call.tokens_in, call.tokens_out, call.tokens_method, call.cost, call.outcome, call.code, call.note,
-            flags, arguments, result,
+            call.tokens_in, call.tokens_out, call.tokens_method, call.cost, call.outcome, code, note, flags,
+            arguments, result,
         )  # fmt: skip
 
     def _usage(self, done: Iterable[Call]) -> list[tuple[Any, ...]]:
@@ -325,7 +327,7 @@ class Recorder:
                 figures[4] += call.cost
             figures[5] = call.started_utc
             figures[6] = outcome
-        return [(self._server, tool, *figures[:6], str(figures[6])) for tool, figures in tools.items()]
+        return [(self._server, masked_name(tool), *figures[:6], str(figures[6])) for tool, figures in tools.items()]
 
     def _prune(self) -> None:
         """Once an hour, while nothing else waits."""
