@@ -12,8 +12,9 @@ import pytest
 from yarl import URL
 
 from mcpwatch.relay import gateway_control
-from mcpwatch.relay.gateway_access import name_of
+from mcpwatch.relay.gateway_access import Refused, name_of, read_token
 from mcpwatch.relay.http_upstream import checked_url, shown
+from mcpwatch.store.config import Gateway
 from servers.gateways import GatewayProcess, gateway, http_server
 from servers.httpclient import HttpClient
 
@@ -169,6 +170,12 @@ def test_health_is_for_those_with_the_token(rogue, tmp_path):
         word = found.row.word
         assert client.request("GET", path=path, Mcpwatch_Token=word).status == 200
         assert HttpClient(running.url()).call("plain", Mcpwatch_Token=word).status == 401, "good for health alone"
+
+
+def test_a_pipe_in_place_of_the_token_file_is_refused_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "token")
+    with pytest.raises(Refused, match="not a regular file"):
+        read_token(Gateway(token_file=str(tmp_path / "token")))
 
 
 def test_health_without_a_token_is_for_this_machine(running):

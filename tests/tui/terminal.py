@@ -103,12 +103,18 @@ class Terminal:
         self.read(0.2)
         return self.process.returncode
 
+    def hang_up(self) -> None:
+        """The terminal is gone."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
     def close(self) -> None:
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        os.close(self._fd)
+        self.hang_up()
         self._home.cleanup()
 
     def tokens(self) -> Iterator[tuple[str, str]]:

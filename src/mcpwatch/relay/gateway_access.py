@@ -19,6 +19,7 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.message import INVALID_REQUEST
 from mcpwatch.relay.http_headers import OUR_TOKEN
 from mcpwatch.store import config as configuration
+from mcpwatch.store.files import read_regular
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 TOKEN_LEAST: Final = 16
@@ -89,7 +90,7 @@ def read_token(settings: configuration.Gateway) -> bytes | None:
             raise Refused(f"{settings.host} is not this machine alone: a --token-file is needed to let others in")
         return None
     try:
-        token = Path(settings.token_file).expanduser().read_bytes().strip()
+        token = read_regular(Path(settings.token_file).expanduser(), 1 << 20).strip()
     except OSError as error:
         raise Refused(f"the token file {settings.token_file} cannot be read: {error.strerror}") from error
     if len(token) < TOKEN_LEAST:

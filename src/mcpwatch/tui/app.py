@@ -22,6 +22,7 @@ from mcpwatch.scan.export import findings_of, json_lines
 from mcpwatch.store.database import StateError
 from mcpwatch.tui import fmt, keys, saving
 from mcpwatch.tui.copying import copy_json
+from mcpwatch.tui.hangup import end_with_terminal
 from mcpwatch.tui.model import MAX_CALLS
 from mcpwatch.tui.rewiring import Rewiring
 from mcpwatch.tui.rows import CallLine, ToolLine
@@ -229,6 +230,7 @@ def run_app(
         demo=demo,
         wiring=None if demo else Wiring.here(),
     )
+    end_with_terminal()
     app.run(mouse=mouse)
     if app.crash_line:
         sys.stderr.write(f"{app.crash_line}\n")
