@@ -19,6 +19,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from mcpwatch.scan import disguises
+from mcpwatch.scan.disguises import Decoded
 from mcpwatch.scan.lazy import Lazy
 
 # Tag characters mirror ASCII at U+E0000; models read them, screens draw nothing.
@@ -55,15 +57,6 @@ class Hidden(NamedTuple):
     """One run of characters nobody sees: `kind`, where it stands, and the text it carries ('' when none)."""
 
     kind: str
-    start: int
-    end: int
-    text: str
-
-
-class Decoded(NamedTuple):
-    """An encoded run and what it says."""
-
-    encoding: str
     start: int
     end: int
     text: str
@@ -246,6 +239,7 @@ def decoded_spans(text: str) -> list[Decoded]:
     found += _decode(_BASE64, "base64", text, _from_base64)
     found += _decode(_HEX, "hexadecimal", text, _from_hex)
     found += _decode(_CODES, "character codes", text, _from_codes)
+    found += disguises.spans(text)
     return found[:_LIMIT]
 
 

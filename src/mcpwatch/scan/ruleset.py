@@ -26,17 +26,21 @@ from mcpwatch.scan.rules import (
     exfiltration,
     forced_speech,
     foreign_tool,
+    forged_consent,
     hidden_characters,
     hype,
     mandate,
     name_collision,
+    obeyed_content,
     other_languages,
     override,
     oversize,
     padding,
     payment_destination,
+    persistence,
     pretext,
     pseudo_tags,
+    rendered_link,
     reviewer_addressed,
     role_change,
     safety_off,
@@ -44,9 +48,14 @@ from mcpwatch.scan.rules import (
     sensitive_flow,
     shell_payload,
     sink_parameter,
+    slanted,
     terminal_escapes,
+    told_flow,
+    told_tampering,
+    told_together,
     tool_chaining,
     tool_redirect,
+    unrelated_argument,
     weakened_defence,
 )
 from mcpwatch.scan.rules.base import Hit, Rule
@@ -64,7 +73,8 @@ _SOFT = (
     concealment, secret_access, exfiltration, sensitive_flow, command_order, shell_payload, weakened_defence,
     payment_destination, argument_tampering, tool_redirect, mandate, tool_chaining, forced_speech, safety_off,
     activation, pseudo_tags, banner, pretext, hype, encoded_text, padding, sink_parameter, foreign_tool,
-    other_languages,
+    other_languages, told_flow, forged_consent, obeyed_content, told_tampering, slanted,
+    unrelated_argument, persistence, rendered_link, told_together,
 )  # fmt: skip
 RULES: tuple[Rule, ...] = tuple(module.RULE for module in (*_HARD, *_SOFT))
 
@@ -237,7 +247,7 @@ def _version() -> str:
     """A short hash of everything a verdict depends on: rules, vocabulary, normaliser."""
     digest = hashlib.sha256()
     names = sorted(name for name in sys.modules if name.startswith("mcpwatch.scan.rules."))
-    for name in (*names, "mcpwatch.scan.normalise", "mcpwatch.scan.lazy", __name__):
+    for name in (*names, "mcpwatch.scan.normalise", "mcpwatch.scan.disguises", "mcpwatch.scan.lazy", __name__):
         module = sys.modules[name]
         loader, file = module.__spec__.loader if module.__spec__ else None, module.__file__
         if file and loader is not None and hasattr(loader, "get_data"):

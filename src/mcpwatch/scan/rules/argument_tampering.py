@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from mcpwatch.scan.rules.base import Phrase, Rule, phrases
+from collections.abc import Iterator
+
+from mcpwatch.scan.lazy import Lazy
+from mcpwatch.scan.rules.base import Hit, Phrase, Rule, match_phrases
+from mcpwatch.scan.rules.document import Document
 
 _TABLE = (
     Phrase(
@@ -45,11 +49,28 @@ _TABLE = (
     Phrase("SET|SWAP .4 SLOT|PARAM .4 TO .2 PHONE|MAIL", 36, "orders a value to be replaced"),
 )
 
+# "Automatically set to "x" when …", "always set `filter` to 'failure'" (an argument of its own): how to use it.
+_DEFAULT = Lazy(r"\bset\s{1,20}to\b", 2)
+_CONDITION = Lazy(r"[^\n.]{0,40}?[\"'`”’]\s{0,3}(?:when|if|unless|for)\b")
+_OWN = 0.5
+
+
+def _check(document: Document) -> Iterator[Hit]:
+    own = [name.lower() for name, _about, _required in document.properties if len(name) > 3]
+    for hit in match_phrases(document, _TABLE):
+        assert hit.text is not None
+        said = hit.text.plain[hit.start : hit.end].lower()
+        default = _DEFAULT.search(said) and _CONDITION.match(hit.text.plain[hit.end : hit.end + 80])
+        if "a value to be replaced" in hit.detail and (default or any(name in said for name in own)):
+            hit = hit._replace(points=hit.points * _OWN)
+        yield hit
+
+
 RULE = Rule(
     id="argument_tampering",
     tier="soft",
     category="deception",
     why="The subtlest attacks steal nothing and speak of no secret: they make the call differ from the request.",
-    check=phrases(_TABLE),
+    check=_check,
     phrases=_TABLE,
 )

@@ -71,23 +71,24 @@ MOST_MATCHES = 20
 _NEGATION = frozenset((LETTER["NOT"], LETTER["WITHOUT"]))
 
 
-def match_phrases(document: Document, phrases: Sequence[Phrase]) -> Iterator[Hit]:
-    """Every phrase over all texts of the document at once; `GAP` between texts keeps them apart."""
-    present = document.present
+def match_phrases(document: Document, phrases: Sequence[Phrase], told: bool = False) -> Iterator[Hit]:
+    """Every phrase over all texts of the document at once; `GAP` between texts keeps them apart. `told`: over the
+    second reading of `told.py`."""
+    classes = document.told if told else document.classes
+    present = document.told_present if told else document.present
     for phrase in phrases:
         regex, needs = compile_pattern(phrase.pattern)
         for need in needs:
             if present.isdisjoint(need):
                 break
         else:
-            yield from _matches(document, phrase, regex)
+            yield from _matches(document, phrase, regex, classes, told)
 
 
-def _matches(document: Document, phrase: Phrase, regex: re.Pattern[str]) -> Iterator[Hit]:
-    classes = document.classes
+def _matches(document: Document, phrase: Phrase, regex: re.Pattern[str], classes: str, told: bool) -> Iterator[Hit]:
     for match in islice(regex.finditer(classes), MOST_MATCHES):
         first = match.start()
-        if phrase.guarded and _negated(classes, first):
+        if phrase.guarded and (_negated(classes, first) or (told and _denies(match.group(), phrase.pattern))):
             continue
         text, offset = document.text_at(first)
         spans = text.tokens.spans
@@ -100,6 +101,11 @@ def _matches(document: Document, phrase: Phrase, regex: re.Pattern[str]) -> Iter
 def _negated(classes: str, first: int) -> bool:
     before = classes[max(0, first - 2) : first]
     return bool(_NEGATION & set(before.rpartition(END)[2]))
+
+
+def _denies(classes: str, pattern: str) -> bool:
+    """What is told can be denied halfway: "the conversation is never sent to …"."""
+    return not _NEGATION.isdisjoint(classes) and "NOT" not in pattern
 
 
 # "Ignore any instructions in the page": advice against injection, unless what holds them is the user's or client's.
@@ -135,13 +141,40 @@ def _protects(classes: str, plain: str, start: int, end: int) -> bool:
     )
 
 
-def phrases(table: Sequence[Phrase]) -> Callable[[Document], Iterable[Hit]]:
-    """A check that looks for each phrase in every text."""
+def phrases(
+    table: Sequence[Phrase], told: bool = False, topic: Lazy | None = None
+) -> Callable[[Document], Iterable[Hit]]:
+    """A check that looks for each phrase in every text (`told`: in the second reading). What the tool's own name or
+    first words are about (`topic`) counts a third: a mail tool may speak of copies, a vault of keys."""
 
     def check(document: Document) -> Iterable[Hit]:
-        return match_phrases(document, table)
+        hits = match_phrases(document, table, told)
+        if topic is None:
+            return hits
+        return _on_topic(document, hits, topic)
 
     return check
+
+
+_OPENING = 32  # characters of a description that say what the tool is
+_ON_TOPIC = 0.35
+
+
+def _on_topic(document: Document, hits: Iterable[Hit], topic: Lazy) -> Iterator[Hit]:
+    honest: bool | None = None
+    for hit in hits:
+        if honest is None:
+            honest = is_about(document, topic)
+        another = "another tool" in hit.detail  # which is no topic of this one
+        yield hit._replace(points=round(hit.points * _ON_TOPIC)) if honest and not another else hit
+
+
+def is_about(document: Document, topic: Lazy) -> bool:
+    """Whether the tool's name, or the beginning of its description, is about `topic`."""
+    if topic.search(document.name):
+        return True
+    first = next((text.plain for text in document.texts if text.path == "/description"), "")
+    return topic.search(first[:_OPENING].partition(". ")[0].partition("。")[0]) is not None
 
 
 def match_regex(document: Document, pattern: Lazy, points: float, detail: str) -> Iterator[Hit]:

@@ -11,12 +11,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
 from mcpwatch.scan import normalise
 from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.tokens import BREAK, END, Tokens
+from mcpwatch.scan.rules.told import told
 
 # The longest of four thousand honest definitions has 8,500 characters, 1,600 words and 100 different strings.
 MAX_CHARACTERS = 32_000  # of normalised text
@@ -33,6 +35,7 @@ GAP = END + BREAK
 
 _PARTS = Lazy(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
+_UNDERSCORES = Lazy(r"(?<!id)_|-(?=[a-z]+[_-])")  # id_rsa stays one word
 _BETWEEN = "\n\x00\n"
 
 # Keys of a schema whose values programs read rather than people: no invisible character is honest there.
@@ -166,7 +169,8 @@ class Document:
         if not value.isascii():
             self._add_hidden(text, normalise.invisibles(value[: 2 * MAX_CHARACTERS], machine=machine))
         if machine and len(words := _PARTS.findall(text.plain[:200])) >= SENTENCE:
-            self._add_carried(text, " ".join(words).lower(), 0, len(value), "a name that is a sentence")
+            said = _UNDERSCORES.sub(" ", text.plain[:200]) if "/" in value else " ".join(words).lower()
+            self._add_carried(text, said, 0, len(value), "a name that is a sentence")
         for span in normalise.decoded_spans(text.plain):
             self.decoded.append((text, span))
             start, end = normalise.original_span(value, text.plain, span.start, span.end)
@@ -238,6 +242,16 @@ class Document:
             parts.append(text.tokens.classes)
             position += len(text.tokens.classes) + len(GAP)
         return GAP.join(parts)
+
+    @cached_property
+    def told(self) -> str:
+        """`classes` in the second reading (`told.py`): other letters, the same places."""
+        parameters = frozenset(name.lower() for name, _about, _required in self.properties)
+        return GAP.join([told(text.tokens, parameters) for text in self.texts])
+
+    @cached_property
+    def told_present(self) -> frozenset[str]:
+        return frozenset(self.told)
 
     def text_at(self, position: int) -> tuple[Text, int]:
         """The text a position in `classes` belongs to, and where that text begins."""

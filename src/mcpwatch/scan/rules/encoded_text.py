@@ -11,7 +11,9 @@ from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Document
 
-_CODEC = Lazy(r"base_?64|encod|decod|hex|escape|jwt", re.IGNORECASE)
+_CODEC = Lazy(
+    r"base_?64|encod|decod|hex|escape|jwt|rot_?13|cipher|caesar|leet|revers|obfuscat|palindrom", re.IGNORECASE
+)
 _EXAMPLE = Lazy(r"\b(?:becomes|examples?|e\.g|returns?|outputs?|encoded (?:as|to)|looks like)\b", re.IGNORECASE)
 
 

@@ -37,6 +37,8 @@ def _any(names: str) -> frozenset[str]:
     return frozenset(LETTER[name] for name in names.split("|"))
 
 
+_PARAM = LETTER["PARAM"]
+
 # (classes that must all occur, points, detail)
 _TABLE = tuple(
     (tuple(_any(group) for group in groups.split()), points, detail)
@@ -58,6 +60,11 @@ _TABLE = tuple(
         ("REGARDLESS USER SET|SWAP", 44, "changes a value regardless of the request"),
         ("MUST|ALWAYS SWAP SLOT|PARAM|MAIL|URL", 42, "orders a value to be replaced"),
         ("MUST|ALWAYS SET SLOT|MAIL|URL", 34, "orders a value to be replaced"),
+        ("SLOT SWAP|SET HIDDEN", 42, "changes a value and hides it"),
+        ("SLOT SWAP NUM|MAIL|URL|PHONE", 36, "orders a value to be replaced"),
+        ("HIDDEN SECRET|CONTEXT|LEAK PARAM", 38, "takes a secret or the conversation"),
+        ("PUT|SEND LEAK|CONTEXT PARAM", 38, "takes a secret or the conversation"),
+        ("HIDDEN USER", 34, "keeps the user in the dark"),
         ("NOT|WITHOUT KNOW USER", 42, "keeps the user from knowing"),
         ("SEND|PUT|READ CONTEXT PARAM|QUOTE|IDENT|MUST|BEFORE", 38, "takes the conversation"),
         ("SEND|PUT SECRET|LEAK PARAM|QUOTE|IDENT", 38, "orders secrets into an argument"),
@@ -69,6 +76,7 @@ _TABLE = tuple(
 
 
 def _check(document: Document) -> Iterator[Hit]:
+    parameters = {name.lower() for name, _about, _required in document.properties}
     for text in document.texts:
         foreign = _is_foreign(text)
         if not foreign and text.plain.isascii():
@@ -78,6 +86,8 @@ def _check(document: Document) -> Iterator[Hit]:
         for sentence in classes.split(END):
             stop = start + len(sentence)
             present = set(sentence)
+            if not parameters.isdisjoint(text.tokens.words[start:stop]):
+                present.add(_PARAM)
             if len(present) > 1 and (foreign or _FOREIGN.search(text.plain, spans[start][0], spans[stop - 1][1])):
                 for groups, points, detail in _TABLE:
                     if all(group & present for group in groups):

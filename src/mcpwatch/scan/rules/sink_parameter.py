@@ -24,25 +24,12 @@ _SINK = Lazy(
 _ABOUT = Lazy(r"prompt|chat|convers|llm|model|agent|assistant|message|key|secret|env|context|memory", re.IGNORECASE)
 
 
-_COLLECTS = Lazy(
-    r"\b(?:verbatim|full|complete|entire|whole|everything|anything|all|copy)\b[^.\n]{0,40}?"
-    r"\b(?:conversation|chat|messages?|system prompt|prompt|you know|other (?:files|tools?)"
-    r"|(?:user|human|customer|they) (?:has |have )?(?:said|told|asked|shared|typed|written))\b"
-    r"|\b(?:contents?|base64|copy|dump|text|value) of [^.\n]{0,24}?"
-    r"(?:\.env\b|~/|id_rsa|/etc/|private key|credentials|certificates)",
-    re.IGNORECASE,
-)
-_LONGEST = 2000
-
-
 def _check(document: Document) -> Iterator[Hit]:
-    for name, about, required in document.properties:
+    for name, _about, required in document.properties:
         if _SINK.search(name):
             topic = _ABOUT.search(document.name)
             points = (6 if topic else 14) + (4 if required and not topic else 0)
             yield Hit(points, None, 0, 0, f"has an argument named {name[:60]!r}")
-        if (found := _COLLECTS.search(about[:_LONGEST])) and not _ABOUT.search(document.name):
-            yield Hit(30, None, 0, 0, f"has an argument {name[:60]!r} that collects {found.group()[:80]!r}")
 
 
 RULE = Rule(

@@ -13,6 +13,7 @@ from functools import cache
 
 from mcpwatch.scan.lazy import Lazy
 from mcpwatch.scan.rules import words, words_other
+from mcpwatch.scan.rules.words_told import TOLD
 
 # `BREAK` stands between two texts laid end to end (`document.py`).
 END, OTHER_WORD, BREAK = "|", "~", "\x00"
@@ -36,7 +37,7 @@ SHAPES = (
     "COMMA",
 )
 
-NAMES: tuple[str, ...] = (*SHAPES, *words.ENGLISH)
+NAMES: tuple[str, ...] = (*SHAPES, *words.ENGLISH, *TOLD)
 # Letters no regex treats specially, one per class.
 LETTER: dict[str, str] = {name: chr(0x100 + index) for index, name in enumerate(NAMES)}
 
