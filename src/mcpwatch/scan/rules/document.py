@@ -247,7 +247,7 @@ class Document:
     def told(self) -> str:
         """`classes` in the second reading (`told.py`): other letters, the same places."""
         parameters = frozenset(name.lower() for name, _about, _required in self.properties)
-        return GAP.join([told(text.tokens, parameters) for text in self.texts])
+        return GAP.join([told(text.tokens, parameters, self._own) for text in self.texts])
 
     @cached_property
     def told_present(self) -> frozenset[str]:

@@ -12,9 +12,10 @@ _SLOT = r"(?:[A-Z][A-Z_]{2,20}|\{[^{}\s]{1,30}\}{1,2}|<[^<>\s]{1,30}>|\[[^\[\]\s
 _LINK = Lazy(
     rf"(?P<image>!\[[^\]\n]{{0,80}}\]\()?(?:<img\s{{1,3}}src=.)?https?://[^\s()<>\"'{{}}]{{3,200}}[?&/=#](?P<slot>{_SLOT})(?:[)\s\"'.,;&>]|$)"
 )
+_PICTURE = Lazy(r"\b(?:image|picture|pixel|logo|badge|icon|bild|imagen|immagine)\b|画像|图片", 2)
 _REPLY = Lazy(
     r"\b(?:repl(?:y|ies)|responses?|answers?|messages?|summary|output|render\w*|display\w*|preview|finish\w*"
-    r"|end|ends|close"
+    r"|end|ends|clos(?:e|es|ing)"
     r"|begin|embed\w*|show|include\w*|image|pixel|badge|click\w*|antwort\w*|réponse|respuesta|risposta"
     r"|ответ\w*)\b|回答|回复|返信|답변",
     2,
@@ -34,10 +35,10 @@ def _check(document: Document) -> Iterator[Hit]:
     if "://" not in document.prose:
         return
     for text, offset, found in document.find(_LINK):
-        image = found["image"] is not None
+        start, end = found.start() - offset, found.end() - offset
+        image = found["image"] is not None or _PICTURE.search(text.plain, max(0, start - 60), start) is not None
         if not image and not found["slot"]:
             continue
-        start, end = found.start() - offset, found.end() - offset
         near = text.plain[max(0, start - _NEAR) : start] + text.plain[end : end + _NEAR]
         reply, data = bool(_REPLY.search(near)), bool(_DATA.search(near))
         points = 12 * image + 12 * bool(found["slot"]) + 10 * reply + 10 * data - 8

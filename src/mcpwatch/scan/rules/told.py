@@ -38,9 +38,9 @@ def _phrases() -> tuple[dict[str, str], frozenset[str]]:
     return known, frozenset(beginnings)
 
 
-def told(tokens: Tokens, parameters: Collection[str]) -> str:
+def told(tokens: Tokens, parameters: Collection[str], own: str = "") -> str:
     """The classes of a text in this reading, as long as `tokens.classes`. A word that is the name of one of the
-    tool's own arguments (`parameters`, lower case) is a PARAM."""
+    tool's own arguments (`parameters`, lower case) is a PARAM, its own name SELF."""
     from mcpwatch.scan.rules.tokens import END, LETTER, OTHER_WORD
 
     known, beginnings = _phrases()
@@ -68,6 +68,8 @@ def told(tokens: Tokens, parameters: Collection[str]) -> str:
         elif found:
             letters[index] = found
             covered = index + length
+        elif word == own and letters[index] == OTHER_WORD:
+            letters[index] = LETTER["SELF"]
         elif identifiers.get(index, word) in parameters and letters[index] in (OTHER_WORD, ident):
             letters[index] = parameter
     return "".join(letters)

@@ -16,6 +16,7 @@ from mcpwatch.scan.rules.tokens import LETTER
 _ARGUMENT = Lazy(r"/(?:properties|patternProperties|\$defs|definitions|arguments)/")
 _STRONG = Lazy(r"/(?:title|default|const|enum|examples?|\$comment|x-[\w-]{1,30})(?:/\d{1,3})?$")
 _STRANGE = frozenset(LETTER[name] for name in ("TALK", "CRED", "LEAK", "CONTEXT"))
+_KEYS = frozenset((LETTER["CRED"], LETTER["LEAK"]))
 _PRIVATE = frozenset((*_STRANGE, LETTER["SECRET"], LETTER["HOST"]))
 _WHOLE = Lazy(
     r"\b(?:verbatim|in full|full|complete|entire|whole|word for word|unabridged|raw|as returned|output of"
@@ -90,8 +91,9 @@ def _weight(text: Text, present: set[str]) -> float:
     collects = 30.0 if _COLLECTS.search(said) else 0.0
     if not present:
         return collects
-    strange = not _STRANGE.isdisjoint(present) or _WHOSE.search(said) is not None
-    points = 26.0 if strange else 4.0
+    secret = not _KEYS.isdisjoint(present) or _WHOSE.search(said) is not None
+    strange = secret or not _STRANGE.isdisjoint(present)
+    points = 30.0 if secret else 26.0 if strange else 4.0
     points += 12 * bool(_WHOLE.search(said)) + 10 * bool(_REASON.search(said))
     points += 10 * strange * bool(_STRONG.search(text.path))
     return max(collects, points)

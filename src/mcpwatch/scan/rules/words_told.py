@@ -196,6 +196,8 @@ TOLD: dict[str, str] = {
         "order|from the operator|from the owner|from the user|like one of|no different from|the reader's own"
         "|the user's own|same way as|same respect|as the user would|as valid as|as good as|equally binding|of "
         "the operator"
+        "|an instruction from|instruction from the|instructions from the|orders from the|like one from"
+        "|as coming from the"
     ),
     "CONTENT": (
         "bodies body reviews review feeds feed items item pages page documents comments results result "
