@@ -10,6 +10,7 @@ from mcpwatch.scan.rules.tokens import END, LETTER
 
 _TABLE = (
     Phrase("USER|WHO|TOOL .5 TAKES .3 CONSENTED", 32, "says that the user has agreed"),
+    Phrase("USER|WHO CONSENTED", 32, "says that the user has agreed"),
     Phrase("SAFETY|OP|NOTICE .4 BE .3 CONSENTED", 34, "says that confirmation is not asked for"),
     Phrase("CONSENTED .4 WITH .3 USER", 26, "says that the user has agreed"),
     Phrase("CONTENT|GUIDE|RESPONSE|OP .4 TAKES|BE .3 CONSENTED", 26, "says that it has been approved"),

@@ -27,6 +27,7 @@ TOLD: dict[str, str] = {
         "far|system text|hidden instructions|own prompt|your prompt|operator instructions|developer "
         "instructions|tool definitions|list of tools|other tools' output|other tools' results|answers from "
         "other|results from other|output of other"
+        "|tool calls made|calls made so far|calls so far|previous tool calls|earlier tool calls|tool call history"
     ),
     "CRED": (
         "kubeconfig keyring keypair keypairs cvv cvc dotenv|credential helper|git credential|git credentials"
@@ -60,6 +61,7 @@ TOLD: dict[str, str] = {
         "|currently open|file in the editor|editor's content|screen content|local database|browser history"
         "|search history|photo library|list of running|running processes|installed software|network "
         "interfaces|documents folder|downloads folder|desktop folder"
+        "|user is reading|mail being read|page being viewed|user is viewing|user is editing|user is writing"
     ),
     # Moving, told
     "MOVES": (
@@ -166,6 +168,7 @@ TOLD: dict[str, str] = {
         "trusted|checked by our|vetted by|reviewed by our|approved by our|cleared by|has been checked|have "
         "been checked|were checked by|agreed that|agrees that|agree that|consents to|agrees to|permission has"
         "|permission is granted|auto-approved|auto approved|approved automatically"
+        "|agreed to background|agreed to all|agreed to any|agreed to everything|by installing|when installing"
     ),
     # Contents obeyed
     "GUIDE": (
@@ -186,6 +189,7 @@ TOLD: dict[str, str] = {
         "|are performed|is performed|are executed|is executed|part of showing|running them|run them|running "
         "it|are run|is run|applies in|is taken as|are taken as|doing so|does as|do as|are granted|is granted"
         "|are served|are met|as told|applies instead"
+        "|steer the|steers the|may steer|can steer|direct the assistant|guide the assistant"
     ),
     "ASIF": (
         "|as though|as if|on a par|same weight|same standing|same authority|same rank|in the name of"
@@ -198,6 +202,7 @@ TOLD: dict[str, str] = {
         "the operator"
         "|an instruction from|instruction from the|instructions from the|orders from the|like one from"
         "|as coming from the"
+        "|rank with|ranks with|ranks equal|rank equal|ranks as|rank as"
     ),
     "CONTENT": (
         "bodies body reviews review feeds feed items item pages page documents comments results result "
@@ -231,6 +236,7 @@ TOLD: dict[str, str] = {
         "|tools of other|send function|neighbouring server|neighbouring tools|other connectors|other integrations"
         "|other search tools|any tool|the tool there|tools from other|sibling servers|mail integration"
         "|calendar integration|file tools|file tool|banking tool|wallet tool|git server|github server"
+        "|started elsewhere|made elsewhere|placed elsewhere|written elsewhere|sent elsewhere|created elsewhere"
     ),
     "STALE": (
         "stale fabricated outdated unreliable inaccurate incomplete hallucinated flaky inferior slower worse "
@@ -243,6 +249,7 @@ TOLD: dict[str, str] = {
         "|wrong results|leak data|leaks data|lose data|loses data|corrupt files|corrupts files|bad results"
         "|malware|cannot be trusted|not to be trusted|untrusted|under attack|security hole|security issue"
         "|security issues|been hacked|hacked|vulnerable|not work|stopped working"
+        "|being withdrawn|be withdrawn|rounds wrongly|counts wrongly|answers wrongly|going away|on its way out"
     ),
     "SETTLE": (
         "settle settles prefer prefers opt opts|go with|goes with|settle on|settles on|default to|defaults to"
@@ -254,6 +261,7 @@ TOLD: dict[str, str] = {
         "|in favor of|directed here|sent here|answered here|made here|made through|performed here"
         "|one to take|one to use|one to call|one to pick|one to choose|tool to take|tool of choice|first "
         "choice|is taken instead|used instead|preferred over|is preferred|gets the nod"
+        "|moved over to|move over to|moved to|switched to|switched over|changed over|come over to"
     ),
     "CHANGES": (
         "lose loses exchange exchanged replaced replaces swapped swaps substituted substitutes exchanged "
@@ -272,6 +280,7 @@ TOLD: dict[str, str] = {
         "wipe truncate reset erase discard prune removed deleted cleared dropped purged wiped pruned removing "
         "deleting"
         "|tidy away|tidies away|cleans out|clean out|gets rid|get rid|does away|throws away|force-push"
+        "|thrown out|thrown away|swept out|swept away|taken out|done away"
     ),
     "VALUABLE": (
         "reflog commits snapshots snapshot backups backup hooks drafts evidence traces|audit log|audit logs"
@@ -295,6 +304,7 @@ TOLD: dict[str, str] = {
         "|on top|come out on|comes out on|called independent|called neutral|called objective|called impartial"
         "|shown as independent|labelled independent|always the one|in first place|at the head|recommended "
         "first|described as the|praised|with sympathy"
+        "|lead the list|leads the list|top the list|tops the list|head the list|heads the list"
     ),
     "LEFTOUT": (
         "omitted omits hides unmentioned withheld withholds excluded|left out|leave out"
@@ -303,6 +313,7 @@ TOLD: dict[str, str] = {
         "|go unmentioned|goes unmentioned|stays out|stay out|stays off|kept from|stay as they|stays as it|as "
         "they were|as it was|are not mentioned|is not mentioned|not appear|do not appear|does not appear|is "
         "missing from|are missing from|missing from|swept aside|suppressed"
+        "|not reported|not announced|not logged|not mentioned|not recorded|goes unreported|go unreported|unreported"
     ),
     "CRITICISM": (
         "exclusions drawbacks drawback criticism criticisms weaknesses complaints recalls rivals competitors "
