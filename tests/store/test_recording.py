@@ -12,7 +12,7 @@ import pytest
 from guard.gates import Relay, every_call
 from mcpwatch.store import retention
 from mcpwatch.store.ledger import Ledger
-from mcpwatch.store.mask import MASK
+from mcpwatch.store.mask import MASK, PREVIEW_BYTES
 from mcpwatch.store.records import Call, Definition
 from mcpwatch.store.retention import Retention
 from servers.processes import wait_until
@@ -145,11 +145,47 @@ def test_calls_leave_by_age(path: Path) -> None:
 
 def test_calls_leave_by_size_oldest_first_in_small_steps(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "STEP_ROWS", 50)
+    monkeypatch.setattr(retention, "KEPT_CALLS", 0)
     ledger = fill(path, 800, 1900)
     assert prune(ledger, Retention(megabytes=1)) > 3
     rows = every_call(ledger)
     assert 0 < len(rows) < 800
     assert [row.id & 0xFFFFFFFF for row in rows] == list(range(801 - len(rows), 801))
+    with ledger.transaction() as tx:
+        assert Retention._size(tx.db) <= 1 << 20
+    ledger.close()
+
+
+def test_the_youngest_calls_of_the_last_day_stay_whatever_fills_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failed once: definitions and names of tools, which peers invent, pushed every call out of the file."""
+    monkeypatch.setattr(retention, "STEP_ROWS", 10)
+    monkeypatch.setattr(retention, "KEPT_CALLS", 30)
+    ledger = fill(path, 50)
+    age(ledger, 2, "id & 4294967295 <= 25")
+    with ledger.transaction() as tx:
+        tx.db.execute("INSERT INTO definitions VALUES ('f', 'tool', 'x', printf('%.*c', 2000000, 'x'), 1, 1)")
+    prune(ledger, Retention(megabytes=1))
+    assert [row.id & 0xFFFFFFFF for row in every_call(ledger)] == list(range(26, 51)), "30, but not older than a day"
+    monkeypatch.setattr(retention, "KEPT_CALLS", 10)
+    prune(ledger, Retention(megabytes=1))
+    assert [row.id & 0xFFFFFFFF for row in every_call(ledger)] == list(range(41, 51))
+    ledger.close()
+
+
+def test_what_is_kept_whatever_the_size_loses_its_long_bodies(
+    path: Path, configuration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP_ROWS", 5)
+    configuration.write_text('record = "full"')
+    ledger = fill(path, 30, 100_000)
+    prune(ledger, Retention(megabytes=1))
+    rows = every_call(ledger)
+    assert len(rows) == 30
+    assert len(rows[0].result) == PREVIEW_BYTES + 1 < len(rows[-1].result), (
+        "the oldest first, and no more than it takes"
+    )
     with ledger.transaction() as tx:
         assert Retention._size(tx.db) <= 1 << 20
     ledger.close()

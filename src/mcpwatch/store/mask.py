@@ -16,6 +16,7 @@ from itertools import chain
 
 PREVIEW_BYTES = 2048
 _MARGIN = 1024  # read past the cut, so that a secret lying across it is still recognised
+LONGEST_NAME = 1024  # characters of a name that a peer gives
 MASK = "•••"
 
 # Each group of patterns runs only on a text that holds one of its words (in lower case): most texts hold none, and
@@ -223,8 +224,10 @@ _ORDINARY = re.compile(r"[A-Za-z_./-]*+").fullmatch  # no credential is without 
 
 @lru_cache(256)
 def masked_name(text: str) -> str:
-    """A name (of a tool, a method, a client) with what looks like a secret replaced; an ordinary one as it is."""
-    return text if _ORDINARY(text) else masked(text)
+    """A name (of a tool, a method, a client) with what looks like a secret replaced; an ordinary one as it is, but no
+    longer than LONGEST_NAME."""
+    name = text if _ORDINARY(text) else masked(text[: 2 * LONGEST_NAME])
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def preview(raw: bytes, *, whole: bool = False) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,29 +19,23 @@ from mcpwatch.store.database import StateError, storable
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import masked, masked_name, preview
-from mcpwatch.store.records import Call, Outcome
+from mcpwatch.store.records import Call
 from mcpwatch.store.retention import EVERY_NS, Retention
 from mcpwatch.store.transaction import Transaction
+from mcpwatch.store.usage import UsageBook
 
 GATHER_S = 0.01  # a batch waits this long for company
 QUEUE_MOST = 16_384  # begins and ends waiting to be written; beyond it a relay waits for the disk
 BYTES_MOST = 6 << 20  # likewise, of their bodies
 FLOOD = 4096  # with more than this waiting, bodies are no longer quoted: figures before previews
 RETRY_S = 1.0  # between tries while the state file cannot be written
+NOTE_MOST = 4096  # characters of a note, or of a code
 CHUNK = 64  # rows to an INSERT
 BATCH = 256  # rows to a transaction: an armed gate waits for at most one
 _COLUMNS = 22
 _ROW = "(" + ",".join("?" * _COLUMNS) + ")"
 _INSERT_CHUNK = "INSERT OR REPLACE INTO calls VALUES " + ",".join([_ROW] * CHUNK)
 _INSERT_ONE = "INSERT OR REPLACE INTO calls VALUES " + _ROW
-_REFUSED = str(Outcome.REFUSED)
-_FAILED = frozenset(map(str, (Outcome.ERROR, Outcome.TIMED_OUT, Outcome.VIOLATION)))
-_USAGE = (
-    "INSERT INTO tool_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
-    " calls = calls + excluded.calls, errors = errors + excluded.errors, refused = refused + excluded.refused,"
-    " tokens = tokens + excluded.tokens, cost = cost + excluded.cost, last_utc = excluded.last_utc,"
-    " last_outcome = excluded.last_outcome"
-)
 
 
 class Recorder:
@@ -65,6 +59,7 @@ class Recorder:
         shared: bool = False,
     ) -> None:
         self._server = storable(server)
+        self._usage = UsageBook(self._server)
         self._own = SessionEntry(server, transport, pid, command)
         self._shared = shared
         self._news: deque[SessionEntry] = deque()  # sessions of others about which something is to be written
@@ -228,6 +223,7 @@ class Recorder:
             self._ledger = None
             self._on_state(StateError("the state file was replaced by another"))
         self._ledger = Ledger.open(self._path)
+        self._usage.forget()
         return self._ledger
 
     def _forget_excess(self) -> None:
@@ -267,7 +263,7 @@ class Recorder:
             for start in range(0, whole, CHUNK):
                 db.execute(_INSERT_CHUNK, list(chain.from_iterable(rows[start : start + CHUNK])))
             db.executemany(_INSERT_ONE, rows[whole:])
-            db.executemany(_USAGE, self._usage(call for call, done in self._unwritten.values() if done))
+            self._usage.add(db, (call for call, done in self._unwritten.values() if done))
 
     def _write_warnings(self, tx: Transaction) -> None:
         lost, warnings = self._lost, list(self._warnings)
@@ -299,35 +295,13 @@ class Recorder:
             whole = self._record == "full"
             arguments, result = preview(call.arguments, whole=whole), preview(call.result, whole=whole)
         method = call.method if call.method == "tools/call" else masked_name(call.method)
-        code, note = call.code and masked(call.code), call.note and masked(call.note)
+        code, note = call.code and masked(call.code)[:NOTE_MOST], call.note and masked(call.note)[:NOTE_MOST]
         return (
             session << 32 | call.n, rev, session, self._server, method, masked_name(call.tool), call.from_server,
             call.protected, call.started_utc, call.duration_ns, call.arguments_bytes, call.result_bytes,
             call.tokens_in, call.tokens_out, call.tokens_method, call.cost, call.outcome, code, note, flags,
             arguments, result,
         )  # fmt: skip
-
-    def _usage(self, done: Iterable[Call]) -> list[tuple[Any, ...]]:
-        tools: dict[str, list[Any]] = {}
-        for call in done:
-            tool = call.tool
-            if call.method != "tools/call" and tool != "@sampling":
-                continue
-            figures = tools.get(tool)
-            if figures is None:
-                figures = tools[tool] = [0, 0, 0, 0, 0, 0, ""]
-            outcome = call.outcome
-            if outcome == _REFUSED:
-                figures[2] += 1
-            else:
-                figures[0] += 1
-                if outcome in _FAILED:
-                    figures[1] += 1
-                figures[3] += call.tokens_in + call.tokens_out
-                figures[4] += call.cost
-            figures[5] = call.started_utc
-            figures[6] = outcome
-        return [(self._server, masked_name(tool), *figures[:6], str(figures[6])) for tool, figures in tools.items()]
 
     def _prune(self) -> None:
         """Once an hour, while nothing else waits."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from mcpwatch.store import queries
 from mcpwatch.store.definitions import CHANGED
-from mcpwatch.store.mask import masked_name
 from mcpwatch.store.patterns import covered
 from mcpwatch.store.records import ToolRow
 from mcpwatch.store.transaction import read_policy
+from mcpwatch.store.usage import usage_name
 
 # The newest text under each name; `others` counts approvals given to other texts of the same name.
 _LISTED = (
@@ -48,7 +48,7 @@ def read_tools(db: sqlite3.Connection) -> list[ToolRow]:
         definition_tokens: int,
         changed: bool,
     ) -> None:
-        used = usage.pop((server, masked_name(name)), _UNUSED) if kind == "tool" else _UNUSED
+        used = usage.pop((server, usage_name(name)), _UNUSED) if kind == "tool" else _UNUSED
         calls, errors, refused, tokens, cost, last_utc, last_outcome = used
         rows.append(
             ToolRow(

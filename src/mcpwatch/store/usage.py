@@ -1,0 +1,114 @@
+"""Running figures of each tool, in a bounded number of rows: an agent may invent names without end."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from mcpwatch.store.mask import masked_name
+from mcpwatch.store.records import Call, Outcome
+
+OTHERS = "(other tools)"  # the row in which further names of a server are added up
+MOST_NAMES = 2000  # rows of one server; names it listed get one until there are twice as many
+LONGEST_NAME = 200  # characters; a longer one is cut, and told apart by a digest
+_REFUSED = str(Outcome.REFUSED)
+_FAILED = frozenset(map(str, (Outcome.ERROR, Outcome.TIMED_OUT, Outcome.VIOLATION)))
+_ADD = (
+    "INSERT INTO tool_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
+    " calls = calls + excluded.calls, errors = errors + excluded.errors, refused = refused + excluded.refused,"
+    " tokens = tokens + excluded.tokens, cost = cost + excluded.cost,"
+    " last_outcome = CASE WHEN excluded.last_utc >= last_utc THEN excluded.last_outcome ELSE last_outcome END,"
+    " last_utc = max(last_utc, excluded.last_utc)"
+)
+
+
+def usage_name(tool: str) -> str:
+    """The name a tool's figures are kept under: secrets masked, and not too long."""
+    name = masked_name(tool)
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME - 17]}…{digest}"
+
+
+class UsageBook:
+    """Adds up what one server's tools were used for. Used by one recorder, within its transactions."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._known: set[str] = set()  # names with a row of their own
+
+    def forget(self) -> None:
+        """Another file is written to."""
+        self._known = set()
+
+    def add(self, db: sqlite3.Connection, done: Iterable[Call]) -> None:
+        """Add the calls that are done."""
+        figures = _figures(done)
+        if figures:
+            rows = self._rows(db, figures)
+            db.executemany(_ADD, [(self._server, name, *added) for name, added in rows])
+
+    def _rows(self, db: sqlite3.Connection, figures: dict[str, list[Any]]) -> list[tuple[str, list[Any]]]:
+        names = {tool: usage_name(tool) for tool in figures}
+        if not self._known.issuperset(names.values()):
+            found = db.execute("SELECT tool FROM tool_usage WHERE server = ?", (self._server,))
+            self._known = {name for (name,) in found}
+        rows = []
+        for tool, added in figures.items():
+            name = names[tool]
+            if name in self._known or self._has_room(db, tool):
+                self._known.add(name)
+            else:
+                name = OTHERS
+            rows.append((name, added))
+        return rows
+
+    def _has_room(self, db: sqlite3.Connection, tool: str) -> bool:
+        if len(self._known) < MOST_NAMES:
+            return True
+        query = "SELECT 1 FROM listings WHERE server = ? AND kind = 'tool' AND name = ? LIMIT 1"
+        return len(self._known) < 2 * MOST_NAMES and db.execute(query, (self._server, tool)).fetchone() is not None
+
+
+def _figures(done: Iterable[Call]) -> dict[str, list[Any]]:
+    """tool → calls, errors, refused, tokens, cost, last UTC, last outcome."""
+    tools: dict[str, list[Any]] = {}
+    for call in done:
+        if call.method != "tools/call" and call.tool != "@sampling":
+            continue
+        figures = tools.get(call.tool)
+        if figures is None:
+            figures = tools[call.tool] = [0, 0, 0, 0, 0, 0, ""]
+        outcome = call.outcome
+        if outcome == _REFUSED:
+            figures[2] += 1
+        else:
+            figures[0] += 1
+            if outcome in _FAILED:
+                figures[1] += 1
+            figures[3] += call.tokens_in + call.tokens_out
+            figures[4] += call.cost
+        figures[5] = call.started_utc
+        figures[6] = str(outcome)
+    return tools
+
+
+def fold_excess(db: sqlite3.Connection, most: int) -> int:
+    """Add up to `most` of the rows a server has too many of, longest unused first, into the one of its others.
+    Returns how many. A file of before has them."""
+    folded = 0
+    crowded = db.execute(
+        "SELECT server, count(*) FROM tool_usage GROUP BY server HAVING count(*) > ?", (2 * MOST_NAMES + 1,)
+    ).fetchall()
+    for server, count in crowded:
+        rows = db.execute(
+            "SELECT * FROM tool_usage WHERE server = ? AND tool <> ? ORDER BY last_utc LIMIT ?",
+            (server, OTHERS, min(most - folded, count - MOST_NAMES)),
+        ).fetchall()
+        db.executemany("DELETE FROM tool_usage WHERE server = ? AND tool = ?", [row[:2] for row in rows])
+        db.executemany(_ADD, [(server, OTHERS, *row[2:]) for row in rows])
+        folded += len(rows)
+    return folded
