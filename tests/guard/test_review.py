@@ -45,6 +45,12 @@ def test_why_a_text_is_held(score: float | None, decision: str, changed: bool, s
     assert (why in said) if why else said == ""
 
 
+def test_what_nobody_read_is_not_called_poisoned() -> None:
+    said = held(score=80.0, decision="", changed=False, strict=False, unread=True)
+    assert "could not be read" in said and "poisoned" not in said
+    assert held(score=80.0, decision="approved", changed=False, strict=False, unread=True) == ""
+
+
 class Rules:
     """Rules that score by name, and count what they are asked."""
 

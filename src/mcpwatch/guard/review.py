@@ -25,13 +25,15 @@ UNREAD = "unread"  # version of a verdict on such a text: no rules have judged i
 Judge = Callable[[Definition, str, Sequence[str], dict[str, tuple[str, ...]]], Verdict]
 
 
-def held(*, score: float | None, decision: str, changed: bool, strict: bool) -> str:
-    """Why a definition is quarantined, in a few words for a person; "" when it passes."""
+def held(*, score: float | None, decision: str, changed: bool, strict: bool, unread: bool = False) -> str:
+    """Why a definition is quarantined, in a few words for a person; "" when it passes. `unread`: no rules did."""
     if decision == "blocked":
         return "the user blocked it"
     if decision == "approved":
         return ""
     level = level_of(score)
+    if level is DANGER and unread:
+        return "its definition could not be read: its list is too long"
     if level is DANGER:
         return "its definition looks poisoned" + (" and changed since it was approved" if changed else "")
     if strict and changed:
@@ -280,6 +282,7 @@ class Review:
             decision=decision,
             changed=decision != "approved" and (kind, name) in facts.approved_names,
             strict=facts.strict,
+            unread=facts.versions.get(fingerprint) == UNREAD,
         )
 
     def hidden_names(self, kind: str) -> frozenset[str]:
