@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from mcpwatch.relay import http_flow
+from mcpwatch.relay import http_body
 
 
 async def upload(count: int, part: bytes, every_s: float) -> bytes:
@@ -14,7 +14,7 @@ async def upload(count: int, part: bytes, every_s: float) -> bytes:
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
-            body = await http_flow.read_body(request, 1 << 20)
+            body = await http_body.read_body(request, 1 << 20)
         except web.HTTPException as error:
             return web.Response(status=error.status, text=error.text)
         return web.Response(text=str(len(body)))
@@ -38,16 +38,16 @@ async def upload(count: int, part: bytes, every_s: float) -> bytes:
 
 def test_a_body_in_drops_is_let_go(monkeypatch):
     """No gap is too long, yet it would go on for a minute."""
-    monkeypatch.setattr(http_flow, "BODY_S", 1.0)
+    monkeypatch.setattr(http_body, "BODY_S", 1.0)
     assert b" 408 " in asyncio.run(upload(3000, b"x", 0.02))
 
 
 def test_a_body_that_stops_is_let_go(monkeypatch):
-    monkeypatch.setattr(http_flow, "BODY_S", 0.2)
+    monkeypatch.setattr(http_body, "BODY_S", 0.2)
     assert b" 408 " in asyncio.run(upload(2, b"x" * 8192, 30))
 
 
 def test_a_slow_upload_gets_through(monkeypatch):
     """Longer than the first bytes may take, and faster than the least rate."""
-    monkeypatch.setattr(http_flow, "BODY_S", 2.0)
+    monkeypatch.setattr(http_body, "BODY_S", 2.0)
     assert b" 200 " in asyncio.run(upload(50, b"x" * 1024, 0.05))

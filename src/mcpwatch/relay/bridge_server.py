@@ -12,12 +12,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from mcpwatch.relay.http_headers import LAST_EVENT, SESSION, VERSION
+from mcpwatch.relay.http_types import EVENTS, JSON
 from mcpwatch.relay.http_upstream import Unreachable, ask, joined, pool, same_origin
 from mcpwatch.relay.oauth_tokens import Fresh
 
 GOODBYE_S: Final = 2.0  # for ending the session
-EVENTS: Final = "text/event-stream"
-_BOTH: Final = f"application/json, {EVENTS}"
+_BOTH: Final = f"{JSON}, {EVENTS}"
 
 
 class BridgedServer:
@@ -95,7 +95,7 @@ class BridgedServer:
                 await self._tokens.refresh()
             if token := self._tokens.header():
                 headers["Authorization"] = token
-        headers.update({"Accept": accept, "Content-Type": "application/json", "Accept-Encoding": "identity"})
+        headers.update({"Accept": accept, "Content-Type": JSON, "Accept-Encoding": "identity"})
         if self.word is not None:
             headers[SESSION] = self.word
         if not extra and (protocol := self._protocol()):

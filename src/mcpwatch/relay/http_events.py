@@ -1,8 +1,9 @@
 """A server-sent event stream cut into its events: chunks in, whole events out, the bytes of each kept.
 
 What we read and what the client reads must be the same message. So an event whose lines end in bare carriage returns,
-which some readers take for text, goes out with line feeds; a byte order mark is dropped; and data that a reader which
-splits at Unicode's line separators would read as further events is `smuggled`, and must not pass.
+which some readers take for text, goes out with line feeds; a byte order mark is dropped; and what a reader which
+splits at more characters than the standard (those of Python's `str.splitlines`) would read as further events is
+`smuggled`, and must not pass.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -16,7 +17,12 @@ import msgspec
 
 _BOM: Final = b"\xef\xbb\xbf"
 _SEPARATORS: Final = (b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\x85")  # JSON has no others unescaped
+_ESCAPES: Final = (rb"\u2028", rb"\u2029", rb"\u0085")
 _SEPARATED: Final = re.compile(rb"(?:\xe2\x80[\xa8\xa9]|\xc2\x85)\s*data")
+_ODD: Final = re.compile(rb"[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf")
+"""Line ends of some readers, and the mark that all drop at the beginning of what they get."""
+
+_COMMENT: Final = re.compile(rb":[^\r\n]*\r?\n")
 _EDGE: Final = 3  # bytes of a chunk that may be the beginning of a blank line
 _MESSAGE: Final = (b"", b"message")
 _PLAIN: Final = ((b"event: message\r\ndata: ", b"\r\n\r\n", 3), (b"event: message\ndata: ", b"\n\n", 0))
@@ -34,6 +40,7 @@ class Event(msgspec.Struct, gc=False):
     data: bytes | None = None
     id: bytes | None = None
     kind: bytes = b""
+    hidden: bool = False  # a line that is not data has what some readers take for the end of it
 
     @property
     def is_message(self) -> bool:
@@ -44,9 +51,12 @@ class Event(msgspec.Struct, gc=False):
     def smuggled(self) -> bool:
         """Whether a reader that splits lines at more characters than the standard finds other data in it."""
         data = self.data
+        if self.hidden or data is None:
+            return self.hidden
+        if not self.is_message:
+            return _ODD.search(data) is not None  # it need not be JSON, which has no control characters
         return (
-            data is not None
-            and not data.isascii()
+            not data.isascii()
             and any(separator in data for separator in _SEPARATORS)
             and _SEPARATED.search(data) is not None
         )
@@ -54,16 +64,16 @@ class Event(msgspec.Struct, gc=False):
     def with_data(self, data: bytes) -> bytes:
         """The event with other data; everything else stays."""
         kept = [line for line in _lines(self.raw) if line and _name(line) != b"data"]
-        return b"\n".join([*kept, *(b"data: " + line for line in data.strip().split(b"\n")), b"", b""])
+        return b"\n".join([*kept, *(b"data: " + line for line in _plainly(data).split(b"\n")), b"", b""])
 
     def without_data(self) -> bytes:
         """What stays of an event that must not pass: its id, so that the stream can still be resumed after it."""
-        return b"" if self.id is None else b"id: %s\n\n" % self.id
+        return b"" if self.id is None or self.hidden else b"id: %s\n\n" % self.id
 
 
 def message_event(frame: bytes) -> bytes:
     """A frame of ours as an event."""
-    return b"event: message\ndata: %s\n\n" % frame.strip()
+    return b"event: message\ndata: %s\n\n" % _plainly(frame)
 
 
 class Events:
@@ -85,8 +95,8 @@ class Events:
                 return [event]
             if _is_one(chunk):
                 return [_read(chunk)]
-        if not self._parts and chunk.startswith(b":") and chunk.endswith(b"\n") and chunk.count(b"\n") == 1:
-            return [Event(chunk)]  # a sign of life, for whoever waits
+            if _COMMENT.fullmatch(chunk):
+                return [Event(chunk, hidden=_ODD.search(chunk) is not None)]  # a sign of life, for whoever waits
         if not _blank(self._edge + chunk, 0):
             self._keep(chunk)
             return []
@@ -148,6 +158,14 @@ def _is_one(chunk: bytes) -> bool:
     return chunk.count(b"\r") == pairs == chunk.count(b"\n")
 
 
+def _plainly(frame: bytes) -> bytes:
+    """JSON that we put together, with the separators escaped that its strings may have unescaped."""
+    if not frame.isascii():
+        for separator, escape in zip(_SEPARATORS, _ESCAPES, strict=True):
+            frame = frame.replace(separator, escape)
+    return frame.strip()
+
+
 def _name(line: bytes) -> bytes:
     return line.partition(b":")[0]
 
@@ -183,7 +201,10 @@ def _read(raw: bytes) -> Event:
         value = value.removeprefix(b" ")
         if name == b"data":
             data.append(value)
-        elif name == b"event":
+            continue
+        if line and _ODD.search(line) is not None:
+            event.hidden = True
+        if name == b"event":
             event.kind = value
         elif name == b"id" and b"\0" not in value:
             event.id = value

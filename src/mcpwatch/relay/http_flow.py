@@ -17,11 +17,22 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser
 from mcpwatch.protocol.methods import LISTS
+from mcpwatch.relay.http_body import read_body
 from mcpwatch.relay.http_events import TooLarge, message_event
-from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, disagreement, to_client, to_server
+from mcpwatch.relay.http_headers import (
+    LAST_EVENT,
+    METHOD,
+    NAME,
+    SESSION,
+    disagreement,
+    repeated,
+    to_client,
+    to_server,
+)
 from mcpwatch.relay.http_pump import Pump
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Looked, Stream, answers
+from mcpwatch.relay.http_types import EVENTS, JSON, TYPE, Foreign, check_request, judged_as, media_type, unjudged
 from mcpwatch.relay.http_upstream import Unreachable, ask, with_query
 from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
@@ -29,12 +40,8 @@ from mcpwatch.store.records import Outcome
 UNREACHABLE: Final = -32012
 """JSON-RPC code of a request that got no answer from the server."""
 
-BODY_S: Final = 30.0  # between two parts of a request's body, and before its rate counts
-BODY_RATE: Final = 1024
-"""Bytes a second that a body must bring from then on: one that comes in drops does not hold its place for ever."""
-
 _BODILESS: Final = frozenset({"DELETE", "OPTIONS", "HEAD"})
-_JSON: Final = CIMultiDict({"Content-Type": "application/json"})
+_JSON: Final = CIMultiDict({TYPE: JSON})
 
 
 async def handle(server: HttpServer, request: web.BaseRequest, rest: str, kept: frozenset[str]) -> web.StreamResponse:
@@ -60,8 +67,13 @@ class Flow:
             self._url = with_query(server.url, request.rel_url.raw_query_string)
         except ValueError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
+        if name := repeated(request.headers):
+            raise web.HTTPBadRequest(text=f"more than one {name}")
         own = server.own_headers(request.headers, kept)
         self._headers = to_server(request.headers.items(), request.headers.get("Connection", ""), own, kept)
+        if request.method == "POST":
+            check_request(request.headers)
+            self._headers[TYPE] = JSON
         self._word = request.headers.get(SESSION)
         self._upstream: aiohttp.ClientResponse | None = None
         self._opened = False  # the server has said hello and given no word for a session
@@ -111,7 +123,7 @@ class Flow:
         except Unreachable as error:
             self._outcome, self._lost = Outcome.ERROR, str(error)
             return _json(replies.error(_id_of(stream), UNREACHABLE, f"mcpwatch: {error}"), 502)
-        except TooLarge as error:
+        except (TooLarge, Foreign) as error:
             self._outcome, self._lost = Outcome.VIOLATION, str(error)
             session.seat.violation(str(error), b"", from_server=True)
             return _json(replies.error(_id_of(stream), replies.DROPPED, f"mcpwatch dropped the answer: {error}"), 502)
@@ -121,20 +133,21 @@ class Flow:
         self, session: HttpSession, stream: Stream, upstream: aiohttp.ClientResponse, data: bytes
     ) -> web.StreamResponse:
         """An answer that came whole."""
-        headers, status = to_client(upstream.headers), upstream.status
+        status = upstream.status
         self._outcome, self._lost = Outcome.ERROR, f"the server answered with HTTP status {status}"
         asked = stream.questions
-        if not data.strip() or not (asked or b'"jsonrpc"' in data):
-            return web.Response(body=data, status=status, headers=headers)
+        if not asked or not data.strip():
+            return _unasked(upstream, data)
         if status >= 400 and not _is_result(data):
             if answers(data, asked):
                 await self._server.look(session, session.from_server, data)
-            return web.Response(body=data, status=status, headers=headers)
+            return _unasked(upstream, data)
         slow = any(question.method in LISTS for question in asked)
         looked = await self._server.look(session, session.from_server, data, slow=slow)
         said = [*stream.verdict, *await self._server.route(session, looked.said, stream)]
         self._server.tell(session, looked.told)
         if looked.line is not None and not said:
+            headers = judged_as(JSON, upstream.headers, to_client(upstream.headers))
             return whole(self._request, status, headers, looked.line)
         if looked.line is not None:
             return _json(_several([*said, looked.line]), status)
@@ -204,7 +217,12 @@ class Flow:
             self._keep(session, upstream)
             if not _is_stream(upstream):
                 data = await self._read(upstream)
-                return web.Response(body=data, status=upstream.status, headers=to_client(upstream.headers))
+                if upstream.status < 300 and data.strip():
+                    said = upstream.headers.get(TYPE, "")
+                    raise Foreign(f"an answer to GET that is no event stream but {said[:80]!r}")
+                return _unasked(upstream, data)
+        except Foreign as error:
+            return self._no_stream(session, str(error))
         except (Unreachable, TooLarge) as error:
             return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
         stream = Stream([], lasting=True, resumes=LAST_EVENT in self._request.headers)
@@ -220,6 +238,15 @@ class Flow:
             self._leave(session, stream)
             if self._word is None:
                 server.forget(session)
+
+    def _no_stream(self, session: HttpSession, why: str) -> web.Response:
+        """In place of what came for an event stream, and which some clients would read as one."""
+        session.seat.violation(why, b"", from_server=True)
+        if self._upstream is not None:
+            self._upstream.close()
+        if self._word is None:
+            self._server.forget(session)
+        return _json(replies.error(b"null", replies.DROPPED, f"mcpwatch dropped the answer: {why}"), 502)
 
     async def post_to_endpoint(self, word: str) -> web.StreamResponse:
         """A frame of the client of an HTTP+SSE stream; its answer comes on that stream."""
@@ -249,7 +276,7 @@ class Flow:
         if upstream.status >= 300:
             for question in looked.asked:
                 session.fail(question, Outcome.ERROR, f"HTTP status {upstream.status}", self._code())
-        return web.Response(body=data, status=upstream.status, headers=to_client(upstream.headers))
+        return _unasked(upstream, data)
 
     async def other(self) -> web.StreamResponse:
         """DELETE ends a session; OPTIONS means nothing to us. Neither carries a body, which nobody would judge; no
@@ -266,7 +293,7 @@ class Flow:
         over = upstream.status < 300 if self._request.method == "DELETE" else False
         if self._word is not None and (over or upstream.status == 404):
             server.drop(self._word)
-        return web.Response(body=data, status=upstream.status, headers=to_client(upstream.headers))
+        return _unasked(upstream, data)
 
     # -- small parts -------------------------------------------------------------------------------------
 
@@ -303,43 +330,18 @@ class Flow:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def read_body(request: web.BaseRequest, limit: int) -> bytes:
-    """The body of a request. Raises an HTTP error for one that is too large, too slow or encoded."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise web.HTTPUnsupportedMediaType(text="mcpwatch reads no encoded request bodies")
-    if (request.content_length or 0) > limit:
-        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0
-    content = request.content
-    parts: list[bytes] = []
-    size = 0
-    begun: float | None = None
-    clock = asyncio.get_running_loop().time
-    try:
-        while not content.at_eof():
-            if content.total_bytes > size or content.is_eof():
-                part = content.read_nowait(-1)
-            else:
-                now = clock()
-                begun = now if begun is None else begun
-                async with asyncio.timeout_at(min(now + BODY_S, begun + BODY_S + size / BODY_RATE)):
-                    part = await content.readany()
-            parts.append(part)
-            size += len(part)
-            if size > limit:
-                raise web.HTTPRequestEntityTooLarge(limit, size)
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(text="mcpwatch waited too long for the body") from None
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
 def _is_stream(upstream: aiohttp.ClientResponse) -> bool:
-    if upstream.status >= 300:
-        return False
-    kind = upstream.headers.get("Content-Type", "")
-    return kind == "text/event-stream" or kind.partition(";")[0].strip().lower() == "text/event-stream"
+    """Whether this is to pass event by event. Raises `Foreign` where nobody could judge what is to pass."""
+    return upstream.status < 300 and media_type(upstream.headers) == EVENTS
+
+
+def _unasked(upstream: aiohttp.ClientResponse, data: bytes) -> web.Response:
+    """An answer that is not judged: the text of an error, and of any other the head alone."""
+    headers = to_client(upstream.headers)
+    if upstream.status < 300 or not data.strip() or _is_result(data):
+        headers.popall(TYPE, None)
+        return web.Response(status=upstream.status, headers=headers)
+    return web.Response(body=data, status=upstream.status, headers=unjudged(headers))
 
 
 def _is_result(data: bytes) -> bool:

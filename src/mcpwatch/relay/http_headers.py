@@ -1,4 +1,5 @@
-"""Which headers cross a gateway: all of them, but those that are about one connection, or about bytes we decoded."""
+"""Which headers cross a gateway: all of them, but those that are about one connection, or about a body, which goes on
+as we read it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from multidict import CIMultiDict
+from multidict import CIMultiDict, MultiMapping
+
+from mcpwatch.relay.http_types import ENCODING, TYPE
 
 SESSION: Final = "Mcp-Session-Id"
 VERSION: Final = "MCP-Protocol-Version"
@@ -22,7 +25,9 @@ OUR_TOKEN: Final = "Mcpwatch-Token"
 _ONE_CONNECTION: Final = frozenset(
     ("connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer")
 ) | {"transfer-encoding", "upgrade", "content-length", "expect"}
-_NOT_SENT: Final = _ONE_CONNECTION | {"host", "accept-encoding", OUR_TOKEN.lower()}
+_OF_BODIES: Final = {"accept-encoding", "content-encoding", "content-type"}
+_NOT_SENT: Final = _ONE_CONNECTION | _OF_BODIES | {"host", OUR_TOKEN.lower()}
+_ONCE: Final = (SESSION, VERSION, LAST_EVENT, TYPE, ENCODING)
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 SENTINEL: Final = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 
@@ -31,11 +36,17 @@ class Unset(Exception):
     """A header of the configuration names an environment variable that is not set."""
 
 
+def repeated(headers: MultiMapping[str]) -> str:
+    """The name of a header that may come once and came more often, "" when none did: which of them the server goes by
+    is anyone's guess."""
+    return next((name for name in _ONCE if name in headers and len(headers.getall(name)) > 1), "")
+
+
 def to_server(
     sent: Iterable[tuple[str, str]], named: str, own: Mapping[str, str], kept: frozenset[str] = frozenset()
 ) -> CIMultiDict[str]:
-    """Headers of a request as they go on. `named` is the client's Connection header, `own` are the configuration's,
-    which replace the client's, and `kept` (lower case) were for us."""
+    """Headers of a request as they go on, without those of its body. `named` is the client's Connection header, `own`
+    are the configuration's, which replace the client's, and `kept` (lower case) were for us."""
     dropped = _NOT_SENT | _named(named) | kept if named or kept else _NOT_SENT
     headers = CIMultiDict([pair for pair in sent if pair[0].lower() not in dropped])
     headers["Accept-Encoding"] = "identity"  # what is compressed cannot be inspected in passing

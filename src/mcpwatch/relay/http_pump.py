@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 from yarl import URL
 
 from mcpwatch.protocol import replies
@@ -12,6 +13,7 @@ from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
 from mcpwatch.relay.http_headers import to_client
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Stream
+from mcpwatch.relay.http_types import EVENTS, judged_as
 from mcpwatch.relay.http_upstream import joined, left_over, same_origin
 from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
@@ -79,7 +81,7 @@ class Pump:
         begun = self._stream.response
         if begun is None:
             out = b"".join([*map(message_event, self._stream.verdict), out])
-            return whole(self._request, self._upstream.status, to_client(self._upstream.headers), out, chunked=True)
+            return whole(self._request, self._upstream.status, self._headers(), out, chunked=True)
         await begun.write_eof(out)
         return begun
 
@@ -92,7 +94,7 @@ class Pump:
         return response
 
     async def _begin(self, kind: type[web.StreamResponse]) -> web.StreamResponse:
-        response = kind(status=self._upstream.status, headers=to_client(self._upstream.headers))
+        response = kind(status=self._upstream.status, headers=self._headers())
         await response.prepare(self._request)
         if self._stream.verdict:
             await response.write(b"".join(map(message_event, self._stream.verdict)))
@@ -100,19 +102,23 @@ class Pump:
         self._stream.response = response
         return response
 
+    def _headers(self) -> CIMultiDict[str]:
+        came = self._upstream.headers
+        return judged_as(EVENTS, came, to_client(came))
+
     async def _through(self, events: list[Event]) -> bytes:
         outs = []
         for event in events:
             if event.id is not None:
                 self._stream.resumable = True
-            outs.append(await self._event(event, event.data) if event.data else event.raw)
+            outs.append(await self._event(event, event.data or b"") if event.data or event.hidden else event.raw)
         return outs[0] if len(outs) == 1 else b"".join(outs)
 
     async def _event(self, event: Event, data: bytes) -> bytes:
         """One event as it may pass."""
         session, server = self._session, self._server
         if event.smuggled:
-            session.seat.violation("a frame within a frame, behind a line separator", data, from_server=True)
+            session.seat.violation("a frame within a frame, behind a line separator", event.raw, from_server=True)
             return event.without_data()
         if event.kind == b"endpoint" and self._greets:
             return self._endpoint(event, data)

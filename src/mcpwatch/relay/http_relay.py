@@ -26,6 +26,7 @@ from mcpwatch.protocol.events import Identity
 from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.http_headers import METHOD, NAME, SESSION, VERSION
 from mcpwatch.relay.http_session import HttpSession, Looked, Said, Strangers, Stream
+from mcpwatch.relay.http_types import JSON, TYPE
 from mcpwatch.relay.http_upstream import Unreachable, ask, shown
 from mcpwatch.relay.oauth_tokens import Fresh
 
@@ -219,6 +220,7 @@ class HttpServer:
 
     async def _tell(self, url: URL, headers: CIMultiDict[str], frame: bytes) -> None:
         headers = CIMultiDict(headers)
+        headers[TYPE] = JSON
         for name in (METHOD, NAME):
             headers.popall(name, None)
         try:
