@@ -364,6 +364,15 @@ def test_the_id_of_a_frame_too_large_to_read(frame, id):
     assert find_id(frame[:200], frame[-200:]) == id
 
 
+@pytest.mark.parametrize("longest", [b"-" + b"1" * 1023, b'"' + b"x" * 1022 + b'"'])
+def test_no_id_of_a_frame_too_large_to_read_is_longer_than_an_id_may_be(longest):
+    assert id_key(Raw(longest))
+    longer = longest[:2] + longest[1:]
+    for id, found in ((longest, longest), (longer, None)):
+        assert find_id(b'{"id":%s,"x":' % id, b"") == found
+        assert find_id(b"", b',"id":%s}' % id) == found
+
+
 # ---------------------------------------------------------------------- batches
 def test_batches_are_taken_apart():
     parser = Parser()

@@ -236,12 +236,12 @@ def test_a14_a_lock_ends_what_is_in_flight(bench):
     assert [reply.get("id") for reply in bench.client] == [1, None]
     assert bench.client[0]["result"]["isError"] is True
     assert bench.client[1]["params"]["requestId"] == "s"
-    assert bench.server[0]["error"]["code"] == REFUSED
-    assert bench.server[1] == {
+    assert bench.server[0] == {
         "jsonrpc": "2.0",
         "method": "notifications/cancelled",
         "params": {"requestId": 1, "reason": "mcpwatch is locked"},
     }
+    assert bench.server[1]["error"]["code"] == REFUSED
     assert [str(one.outcome) for one in bench.gate.done] == ["cancelled", "cancelled"]
     assert [one.code for one in bench.gate.done] == ["panic", "panic"]
     # Late answers are recorded and dropped; what was not protected goes on.
@@ -251,6 +251,15 @@ def test_a14_a_lock_ends_what_is_in_flight(bench):
     bench.passes(frame(id=2, result={}), server=True)
     bench.exchange.on_lock(LOCKED)
     assert len(bench.gate.done) == 3
+
+
+def test_a14_a_lock_tells_the_server_first():
+    told: list[str] = []
+    exchange = Exchange(FakeGate(), lambda raw: told.append("client"), lambda raw: told.append("server"))
+    for n in range(3):
+        assert exchange.from_client(call(n)) is not None
+    exchange.on_lock(LOCKED)
+    assert told == ["server"] * 3 + ["client"] * 3
 
 
 def test_a_lock_ends_sampling_between_rounds(bench):
@@ -418,6 +427,38 @@ def test_a_frame_beyond_the_limit_that_answers_the_server(bench):
     bench.exchange.oversize(b'{"jsonrpc":"2.0","id":7,"result":{', b"}}\n", 9 << 20, 1 << 20, from_server=False)
     assert bench.client == []
     assert bench.server[0]["error"]["code"] == DROPPED
+
+
+@pytest.mark.parametrize("from_server", [False, True])
+@pytest.mark.parametrize(
+    "id",
+    [b"1" * 1025, b"1" * 2000, b"-" + b"1" * 1024, b'"' + b"x" * 1500 + b'"', b'"\xff"', b'"\x01"', b"007"],
+)
+def test_a_frame_beyond_the_limit_under_an_id_that_is_none(bench, capsys, id, from_server):
+    for head in (b'{"id":%s,"result":"' % id, b'{"method":"x","id":%s,"params":"' % id, b'{"id":%s,"method":"' % id):
+        bench.exchange.oversize(head, b'"}\n', 2 << 20, 1 << 20, from_server=from_server)
+        bench.exchange.oversize(b"{", b',"id":%s}\n' % id, 2 << 20, 1 << 20, from_server=from_server)
+    assert {reply["id"] for reply in bench.client} == (set() if from_server else {None})
+    assert len(bench.gate.events("violation")) == 6
+    assert capsys.readouterr().err == ""
+
+
+def test_a_request_beyond_the_limit_is_refused_under_a_long_id_too(bench):
+    """And ends no question of the server's under the same one."""
+    bench.passes(frame(id="x" * 900, method="roots/list"), server=True)
+    head = b'{"jsonrpc":"2.0","id":"' + b"x" * 900 + b'","method":"tools/call","params":{"x":"'
+    bench.exchange.oversize(head, b'"}}\n', 2 << 20, 1 << 20, from_server=False)
+    assert [reply["id"] for reply in bench.client] == ["x" * 900]
+    assert bench.server == []
+
+
+def test_a_fault_over_a_frame_beyond_the_limit_ends_there(bench, capsys, monkeypatch):
+    def broken(*arguments: Any, **more: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(bench.gate, "violation", broken)
+    bench.exchange.oversize(b'{"id":1,', b"}\n", 2 << 20, 1 << 20, from_server=False)
+    assert "internal error" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------- what nobody can read

@@ -33,7 +33,7 @@ Options:
   -h, --help   Show this and exit.
 
 Exit codes: the server's own; 128 + n when signal n ended it; 127 when COMMAND is not found, 126 when it cannot be
-executed, 2 for a mistake in the command line.
+executed, 2 for a mistake in the command line, 70 when mcpwatch itself failed.
 
 Example:
   mcpwatch run --name notes -- npx -y @example/notes-server ~/notes

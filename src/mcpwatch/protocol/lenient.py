@@ -84,18 +84,15 @@ def splits(line: bytes) -> bool:
     )
 
 
-_HEAD: Final = re.compile(
-    rb'\s*+\{\s*+(?:"jsonrpc"\s*+:\s*+"2\.0"\s*+,\s*+)?+"id"\s*+:\s*+(-?\d++|"[^"\\]{0,256}+")\s*+,'
-)
-_TAIL: Final = re.compile(
-    rb'[,{]\s*"id"\s*:\s*(-?\d{1,20}|"[^"\\]{0,256}")\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$'
-)
+_ID: Final = rb'(-?+(?:0|[1-9]\d{0,1022}+)|"[^"\\\x00-\x1f]{0,1022}+")'  # up to `message.MAX_ID` bytes
+_HEAD: Final = re.compile(rb'\s*+\{\s*+(?:"jsonrpc"\s*+:\s*+"2\.0"\s*+,\s*+)?+"id"\s*+:\s*+%s\s*+,' % _ID)
+_TAIL: Final = re.compile(rb'[,{]\s*+"id"\s*+:\s*+%s\s*+(?:,\s*+"jsonrpc"\s*+:\s*+"2\.0"\s*+)?+\}\s*+$' % _ID)
 
 
 def find_id(head: bytes, tail: bytes) -> bytes | None:
-    """The raw id of a frame too large to read, from its first and last bytes; None when it is elsewhere.
+    """The raw id of a frame too large to read, from its first and last bytes; None when it is elsewhere, or none.
 
     Only for answering "too large": nothing is passed on the strength of it.
     """
     match = _HEAD.match(head) or _TAIL.search(tail)
-    return match.group(1) if match else None
+    return match.group(1) if match and is_utf8(match.group(1)) else None

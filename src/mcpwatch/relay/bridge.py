@@ -27,13 +27,14 @@ from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import Malformed, Parser
 from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line
 from mcpwatch.relay.bridge_server import BridgedServer
+from mcpwatch.relay.child import complain, fault_of
 from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.framing import Frames, Oversize
 from mcpwatch.relay.http_events import Events, TooLarge
 from mcpwatch.relay.http_headers import SESSION
-from mcpwatch.relay.http_session import HttpSession, Looked, answers
+from mcpwatch.relay.http_session import HttpSession, Looked, answers, numbers
 from mcpwatch.relay.http_upstream import Unreachable, arriving
-from mcpwatch.relay.stdio import Closed, Writer, frame_limit
+from mcpwatch.relay.stdio import FAULT, Closed, Writer, frame_limit
 from mcpwatch.store.records import Outcome
 
 READ: Final = 1 << 16
@@ -107,7 +108,20 @@ class Bridge:
     # -- the client's side -------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """In a thread: frames from stdin, one block at a time."""
+        """In a thread: what the client sends, to its end. A fault of ours ends the session: nobody would read on."""
+        code = 0
+        try:
+            self._frames()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            if self._ended.done():
+                return  # and with it the loop
+            complain(f"internal error, the session ends: {fault_of(error)}")
+            code = FAULT
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._end, code)
+
+    def _frames(self) -> None:
+        """Frames from stdin, one block at a time."""
         frames = Frames(frame_limit, self._oversize)
         while True:
             try:
@@ -115,13 +129,8 @@ class Bridge:
             except OSError:
                 chunk = b""
             block = frames.feed(chunk) if chunk else frames.rest()
-            try:
-                if block:
-                    asyncio.run_coroutine_threadsafe(self._block(block), self._loop).result()
-                if not chunk:
-                    self._loop.call_soon_threadsafe(self._end, 0)
-            except RuntimeError:
-                return  # the loop has ended
+            if block:
+                asyncio.run_coroutine_threadsafe(self._block(block), self._loop).result()
             if not chunk:
                 return
 
@@ -240,7 +249,7 @@ class Bridge:
     async def _events(self, response: aiohttp.ClientResponse, *, resumed: bool = False) -> tuple[str | None, float]:
         """Pass on what a stream brings. Returns the id to resume it after, and when."""
         mark: str | None = None
-        retry_s = RETRY_S
+        retry_s, number = RETRY_S, next(numbers)
         events = Events(frame_limit())
         with contextlib.suppress(aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, TimeoutError):
             async for chunk in arriving(response.content):
@@ -254,11 +263,11 @@ class Bridge:
                     elif event.smuggled:
                         self._gate.violation("a frame behind a line separator", event.data or b"", from_server=True)
                     elif event.data and event.is_message:
-                        if resumed and self._session.repeated(event.data) is not None:
+                        if resumed and self._session.repeated(event.data, number) is not None:
                             continue  # the client has it
                         passed = await self._frame(event.data)
                         if event.id is not None:
-                            self._session.may_repeat(event.data, passed.answered)
+                            self._session.may_repeat(event.data, passed.answered, number)
         return mark, retry_s
 
     async def _frame(self, data: bytes) -> Looked:
@@ -367,11 +376,11 @@ class Bridge:
         async with self._session.turn:
             self._session.on_lock(refusal)
             looked = self._session.take(None)
-        for question, frame in looked.said:
+        for question, _ in looked.said:
             if question is not None:
                 self._stop_asking(question)
-            await self._write(frame)
         self._tell(looked.told)
+        await self._say(looked.said)  # last: a client may not read
 
     def _on_visible(self, kinds: set[str]) -> None:
         self._session.on_visible(kinds)

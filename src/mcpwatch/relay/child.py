@@ -221,7 +221,19 @@ def _popen(command: Sequence[str]) -> Child:
     return _Process(command)
 
 
+def fault_of(error: Exception) -> str:
+    """An unexpected error in a few words, and where it was raised."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    at = f"{where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where is not None else "?"
+    return f"{type(error).__name__}: {error} ({at})"
+
+
 def complain(text: str) -> None:
-    """One line on stderr."""
-    sys.stderr.write(f"mcpwatch: {text}\n")
-    sys.stderr.flush()
+    """One line on stderr, if that is there."""
+    try:
+        sys.stderr.write(f"mcpwatch: {text}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass  # closed; there is no other place to say it

@@ -8,6 +8,7 @@ One thread a direction; `on_lock` and `on_visible` come from a thread of the gat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from msgspec import Raw
 
@@ -27,13 +28,17 @@ from mcpwatch.protocol.methods import CALL, LISTEN, LISTS, SAMPLING
 from mcpwatch.protocol.rounds import SMALL
 from mcpwatch.protocol.session import MAX_OPEN
 from mcpwatch.protocol.subjects import ABOUT, subjects
-from mcpwatch.relay.child import complain
+from mcpwatch.relay.child import complain, fault_of
 from mcpwatch.relay.endings import MODERN, Endings
 from mcpwatch.relay.listing import Listing
 from mcpwatch.store.records import Call, Outcome
 
 MAX_HELD = 128 << 20
 """Bytes of arguments kept for the requests of one side that are open; one request may always be."""
+
+
+def _at_once(work: Callable[[], None]) -> None:
+    work()
 
 
 class Exchange(Endings):
@@ -230,11 +235,7 @@ class Exchange(Endings):
     # ------------------------------------------------------------------ what does not pass
     def _failed(self, line: bytes, error: Exception, *, from_server: bool) -> None:
         """We cannot deal with this frame, by a fault of our own: the client is told when it waits for an answer."""
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        at = f"{where.tb_frame.f_code.co_name}:{where.tb_lineno}" if where is not None else "?"
-        complain(f"internal error, a message was dropped: {type(error).__name__}: {error} ({at})")
+        complain(f"internal error, a message was dropped: {fault_of(error)}")
         try:
             m = Parser().message(line)
             if len(m.id) and (m.method is None) is from_server:
@@ -243,10 +244,16 @@ class Exchange(Endings):
             pass  # nobody waits for it that we could name
 
     def oversize(self, head: bytes, tail: bytes, size: int, limit: int, *, from_server: bool) -> None:
-        """A frame larger than the limit was skipped: `head` and `tail` are its first and last bytes."""
+        """A frame larger than the limit was skipped: `head` and `tail` are its first and last bytes. Never raises."""
+        try:
+            self._too_large(head, tail, size, limit, from_server=from_server)
+        except Exception as error:  # noqa: BLE001 - see from_client
+            self._failed(head, error, from_server=from_server)
+
+    def _too_large(self, head: bytes, tail: bytes, size: int, limit: int, *, from_server: bool) -> None:
         note = f"a message of {size:,} bytes, larger than max_frame_mb = {limit >> 20} in the configuration allows"
         id = find_id(head, tail)
-        asks = b'"method"' in head[:256] or b'"method"' in tail
+        asks = b'"method"' in head[: 256 + len(id or b"")] or b'"method"' in tail
         session = self.session
         self._gate.violation(note, head, from_server=from_server)
         if id is not None and not asks:
@@ -261,9 +268,14 @@ class Exchange(Endings):
             self._reply(replies.error(id, INVALID_REQUEST, f"mcpwatch refused {note}"))
 
     # ------------------------------------------------------------------ the lock, the end
-    def on_lock(self, refusal: Refusal) -> None:
-        """End every protected call that is open: the asker gets the refusal, the other side a cancellation."""
-        told: list[tuple[Callable[[bytes], None], bytes]] = []
+    def on_lock(self, refusal: Refusal, apart: Callable[[Callable[[], None]], object] = _at_once) -> None:
+        """End every protected call that is open: the asker gets the refusal, the other side a cancellation.
+
+        The server is told first. `apart` runs what tells one side: one that does not read must not keep it from the
+        other.
+        """
+        to_server: list[Callable[[], None]] = []
+        to_client: list[Callable[[], None]] = []
         self.ends += 1
         self._sampling.lock(refusal.code)
         for question in self.session.open():
@@ -274,13 +286,15 @@ class Exchange(Endings):
             self._gate.ended(call)
             cancel = replies.cancelled(question.id, "mcpwatch is locked")
             if question.from_server:
-                told.append((self._reply, cancel))
-                self._tell_server(replies.refused_request(question.id, refusal.text, refusal.meta()))
+                refused = replies.refused_request(question.id, refusal.text, refusal.meta())
+                to_server.append(partial(self._tell_server, refused))
+                to_client.append(partial(self._reply, cancel))
             else:
-                self._refuse(question, refusal)
-                told.append((self._tell_server, cancel))
-        for tell, frame in told:
-            tell(frame)
+                to_server.append(partial(self._tell_server, cancel))
+                to_client.append(partial(self._refuse, question, refusal))
+        if to_server:
+            apart(partial(_all_of, to_server))
+            apart(partial(_all_of, to_client))
 
     def still_wanted(self, line: bytes) -> bytes | None:
         """What of an unwritten client frame a lock has left, see `ends`."""
@@ -335,6 +349,11 @@ def _too_much(open_ones: dict[bytes, Question], size: int) -> bool:
         return False
     held = sum(len(question.call.arguments) for question in list(open_ones.values()) if question.call is not None)
     return held + size > MAX_HELD
+
+
+def _all_of(works: list[Callable[[], None]]) -> None:
+    for work in works:
+        work()
 
 
 def _joined(members: list[bytes]) -> bytes | None:

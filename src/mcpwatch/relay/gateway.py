@@ -24,8 +24,8 @@ from mcpwatch.relay.gateway_access import Access, Refused, refusal
 from mcpwatch.relay.gateway_control import HEALTH, Health, url_host
 from mcpwatch.relay.gateway_scanner import host_scanner
 from mcpwatch.relay.http_flow import handle
-from mcpwatch.relay.http_headers import Unset, expanded
-from mcpwatch.relay.http_relay import HttpServer
+from mcpwatch.relay.http_headers import SESSION, Unset, expanded
+from mcpwatch.relay.http_relay import WORD, HttpServer
 from mcpwatch.relay.http_upstream import HEADER_BYTES, checked_url, pool, shown
 from mcpwatch.relay.http_wellknown import WELL_KNOWN, relay_metadata
 from mcpwatch.relay.oauth_tokens import Fresh
@@ -232,6 +232,8 @@ class Gateway:
             return refusal(said, 502 if why else 404)
         if rest not in ("mcp", "mcp/", "sse") and not rest.startswith("messages/"):
             return refusal(f"no such path; this server is at /{name}/mcp", 404)
+        if not all(map(WORD.fullmatch, request.headers.getall(SESSION, ()))):
+            return refusal(f"the {SESSION} header is no word of at most 1,024 visible ASCII characters", 400)
         self._streams += 1
         try:
             if server.tokens.due:

@@ -52,6 +52,13 @@ class Pump:
 
     async def run(self) -> web.StreamResponse:
         """The answer to the client, as far as it came. Raises ConnectionError when the client has left."""
+        self._session.pumped += 1
+        try:
+            return await self._run()
+        finally:
+            self._session.pumped -= 1
+
+    async def _run(self) -> web.StreamResponse:
         content = self._upstream.content
         events = Events(self._server.limit)
         out, looked = b"", False
@@ -124,15 +131,17 @@ class Pump:
             return self._endpoint(event, data)
         if not event.is_message and data.lstrip()[:1] not in (b"{", b"["):
             return event.raw
-        if self._stream.resumes and (repeated := session.repeated(data)) is not None:
+        if self._stream.resumes and (repeated := session.repeated(data, self._stream.number)) is not None:
             return event.raw if repeated is data else event.with_data(repeated)
         looked = await server.look(session, session.from_server, data, slow=self._lists)
         if looked.line is None:
             passes = event.without_data()
         else:
+            if session.session.asked_by_server:
+                server.is_open(session)  # for a lock to find it
             passes = event.raw if looked.line is data else event.with_data(looked.line)
             if event.id is not None:
-                session.may_repeat(data, looked.answered)
+                session.may_repeat(data, looked.answered, self._stream.number)
         if looked.told:
             server.tell(session, looked.told)
         if looked.said:
@@ -141,8 +150,11 @@ class Pump:
         return passes
 
     def _endpoint(self, event: Event, data: bytes) -> bytes:
-        """Where the client of an HTTP+SSE stream is to POST: here, not there."""
+        """Where the client of an HTTP+SSE stream is to POST: here, not there. One place a stream: each is kept."""
         server = self._server
+        if self._session.endpoint is not None:
+            self._session.seat.violation("a second endpoint on one stream", data, from_server=True)
+            return b""
         try:
             url = joined(server.url, data.decode())
         except ValueError:  # no URL, or no text

@@ -33,7 +33,10 @@ from mcpwatch.relay.oauth_tokens import Fresh
 IDLE_S: Final = 3600.0
 """A session nobody has used for so long is forgotten; should its client come back, it is one again."""
 
-SESSIONS_MOST: Final = 50_000
+SESSIONS_MOST: Final = 10_000  # of 5 KiB each
+WORD: Final = re.compile(r"[!-~]{0,1024}")
+"""A session's id: visible ASCII (MCP 2025-03-26, Streamable HTTP), and no more than we care to keep."""
+
 LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
 TELL_S: Final = 10.0  # for a notification of ours to the server
 
@@ -121,7 +124,7 @@ class HttpServer:
 
     def keep(self, word: str, session: HttpSession) -> None:
         """The server takes this word for the session."""
-        if self.sessions.get(word) is session:
+        if self.sessions.get(word) is session or WORD.fullmatch(word) is None:
             return
         if len(self.sessions) >= SESSIONS_MOST:
             self.sweep(0.0, most=SESSIONS_MOST // 100)
@@ -144,10 +147,11 @@ class HttpServer:
         self._live.discard(session)
 
     def sweep(self, idle_s: float = IDLE_S, *, most: int | None = None) -> None:
-        """Forget sessions that nobody has used, the longest unused first."""
+        """Forget sessions that nobody has used: first those that never said whose they are, whose words anybody can
+        make up, and the longest unused."""
         before = self._loop.time() - idle_s
         idle = [w for w, s in self.sessions.items() if s.used <= before and not s.streams and s.listening is None]
-        for word in sorted(idle, key=lambda word: self.sessions[word].used)[:most]:
+        for word in sorted(idle, key=lambda word: self.sessions[word].worth)[:most]:
             self.drop(word)
 
     def is_open(self, session: HttpSession) -> None:
@@ -160,6 +164,8 @@ class HttpServer:
     def opened(self, session: HttpSession, *, live: bool) -> None:
         """The session has a stream, or its last one has ended."""
         (self._live.add if live else self._live.discard)(session)
+        if not (live or session.busy or session.pumped):
+            session.reached(None, None)  # they can be long
 
     def endpoint(self, session: HttpSession, url: URL) -> str:
         """A path at which the client of an HTTP+SSE stream may POST for this session."""
@@ -197,7 +203,17 @@ class HttpServer:
 
     async def route(self, session: HttpSession, said: list[Said], here: Stream | None) -> list[bytes]:
         """Send our frames to the streams their questions wait on. Returns those for `here`."""
+        mine, others = self._placed(session, said, here)
+        for stream, frame in others:
+            await stream.say(frame)
+        return mine
+
+    def _placed(
+        self, session: HttpSession, said: list[Said], here: Stream | None
+    ) -> tuple[list[bytes], list[tuple[Stream, bytes]]]:
+        """Our frames for `here`, and those to be said on other streams; what ends a stream has ended it."""
         mine: list[bytes] = []
+        others: list[tuple[Stream, bytes]] = []
         for question, frame in said:
             stream = session.streams.pop(question.key, None) if question is not None else here or session.listening
             if stream is None:
@@ -206,10 +222,10 @@ class HttpServer:
             elif stream is here:
                 mine.append(frame)
             elif question is None or stream.lasting:
-                await stream.say(frame)
+                others.append((stream, frame))
             else:
                 stream.refuse(question, frame)
-        return mine
+        return mine, others
 
     def tell(self, session: HttpSession, frames: list[bytes]) -> None:
         """Send our frames to the server; by closing the stream where there is no session (2026-07-28)."""
@@ -249,8 +265,10 @@ class HttpServer:
                 async with session.turn:
                     session.on_lock(refusal)
                     looked = session.take(None)
-                await self.route(session, looked.said, None)
                 self.tell(session, looked.told)
+                _, others = self._placed(session, looked.said, None)
+                for stream, frame in others:
+                    self._spawn(stream.say(frame))  # its client may not read, and others wait for their lock
                 self.is_open(session)
         finally:
             self._locking = False

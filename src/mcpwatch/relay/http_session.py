@@ -7,6 +7,7 @@ of them brings it: a stream that broke may be resumed on another, and then repea
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +23,9 @@ from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.exchange import Exchange
 from mcpwatch.relay.http_events import message_event
 from mcpwatch.store.records import Outcome
+
+numbers: Final = itertools.count(1)
+"""Of streams, in the order they were opened."""
 
 REPEATABLE: Final = 64
 """Answers and questions of resumable streams that may be repeated."""
@@ -48,6 +52,7 @@ class Stream:
         self.questions = questions  # it was opened to answer
         self.lasting = lasting  # a GET stream: it does not end with its questions
         self.resumes = resumes  # it may bring what another one has brought already
+        self.number = next(numbers)
         self.response: web.StreamResponse | None = None  # once it is an event stream
         self.task = asyncio.current_task()
         self.resumable = False
@@ -93,10 +98,11 @@ class HttpSession(Exchange):
         self.kept = False  # the server has a word for it
         self.gone = False  # the server has said that it is over: it is, once what is open has its own end
         self.used = 0.0  # when it was last heard of, on the loop's clock
+        self.pumped = 0  # event streams of the server that are being passed on
         self.turn = asyncio.Lock()
         self._wants: dict[bytes, set[str]] = {}
         self._answers: dict[bytes, tuple[int, Question]] = {}
-        self._questions: dict[bytes, int] = {}
+        self._questions: dict[bytes, tuple[int, int]] = {}
         if identity is not None:
             self.session.identity = self._identity = identity
 
@@ -153,6 +159,11 @@ class HttpSession(Exchange):
         return bool(session.asked_by_client or session.asked_by_server or waiting)
 
     @property
+    def worth(self) -> tuple[bool, float]:
+        """What is least is forgotten first."""
+        return bool(self.session.identity.client_name), self.used
+
+    @property
     def asked_hello(self) -> bool:
         """Whether an `initialize` waits for its answer."""
         return any(question.method == "initialize" for question in self.session.asked_by_client.values())
@@ -192,28 +203,35 @@ class HttpSession(Exchange):
 
     # -- repetition --------------------------------------------------------------------------------------
 
-    def may_repeat(self, data: bytes, answered: list[Question]) -> None:
-        """An event with an id has passed: a resumed stream may bring it again."""
+    def may_repeat(self, data: bytes, answered: list[Question], stream: int) -> None:
+        """An event with an id has passed on the stream of this number: a resumed one may bring it again."""
         mark = hash(data)
         for question in answered:
             self._answers[question.key] = mark, question
             if len(self._answers) > REPEATABLE:
                 del self._answers[next(iter(self._answers))]
         if not answered and b'"method"' in data and (key := _asks(data)) is not None:
-            self._questions[key] = mark
+            self._questions[key] = mark, stream
             if len(self._questions) > REPEATABLE:
                 del self._questions[next(iter(self._questions))]
 
-    def repeated(self, data: bytes) -> bytes | None:
-        """The frame of a resumed stream, as it may pass, when it is one that has passed before."""
+    def repeated(self, data: bytes, stream: int) -> bytes | None:
+        """The frame of the resumed stream of this number, as it may pass, when it is one that has passed before.
+
+        A question passes once on each, and on none that is older than the last it passed on: a client acts on every
+        one, and it is charged once.
+        """
         try:
             m = Parser().message(data)
             key = id_key(m.id) if len(m.id) else b""
         except Malformed:
             return None
         if m.method is not None:
-            open_still = key in self.session.asked_by_server
-            return data if open_still and self._questions.get(key) == hash(data) else None
+            mark, last = self._questions.get(key, (0, 0))
+            if key not in self.session.asked_by_server or mark != hash(data) or stream <= last:
+                return None
+            self._questions[key] = mark, stream
+            return data
         mark, question = self._answers.get(key, (0, None))
         if question is None or mark != hash(data) or key in self.session.asked_by_client:
             return None

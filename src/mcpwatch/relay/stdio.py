@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from mcpwatch.guard.refusal import Refusal
-from mcpwatch.relay.child import EOF_GRACE_S, TERM_GRACE_S, Child, complain
+from mcpwatch.relay.child import EOF_GRACE_S, TERM_GRACE_S, Child, complain, fault_of
 from mcpwatch.relay.exchange import Exchange
 from mcpwatch.relay.framing import Frames, Oversize
 from mcpwatch.relay.gates import Guard
@@ -35,6 +35,10 @@ DRAIN_S = 1.0
 LEAVE = "leave"  # the client's end of input, or nobody reads our output
 ENDED = "ended"  # the server, with its exit code
 SIGNAL = "signal"
+FAILED = "failed"  # one of our threads, by a fault of ours
+
+FAULT = 70
+"""The exit code after a fault of ours; sysexits.h calls it EX_SOFTWARE."""
 
 
 class Closed(Exception):
@@ -120,11 +124,14 @@ class Relay:
         self._to_server = Writer(child.stdin)
         self._exchange: Exchange | None = None
         self._ending: threading.Thread | None = None
+        self._turn = threading.Lock()
+        self._changed: set[str] = set()  # kinds of definitions, which the client is still to hear of
+        self._showing = False  # somebody is telling it
         # Its put() may be called in a signal handler.
         self._news: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
 
     def run(self, gate: Guard) -> int:
-        """Relay until the server has ended. Returns its exit code."""
+        """Relay until the server has ended. Returns its exit code; `FAULT` where we failed, unless it has one."""
         parent = os.getppid()
         replies = Replies(self._reply)
         self._exchange = exchange = Exchange(gate, replies, self._tell_server, replies.together)
@@ -141,14 +148,31 @@ class Relay:
 
     # ------------------------------------------------------------------ called by the gate
     def on_lock(self, refusal: Refusal) -> None:
-        """End open calls, in a thread of its own: a server that reads nothing would hold up the next look."""
+        """End open calls, and tell either side in a thread of its own: one that reads nothing would hold up the
+        other, and the next look."""
         if self._exchange is not None and (self._ending is None or not self._ending.is_alive()):
-            self._ending = self._thread(self._exchange.on_lock, refusal)
+            self._ending = self._thread(self._exchange.on_lock, refusal, self._thread)
 
     def on_visible(self, kinds: set[str]) -> None:
-        """Tell the client that lists have changed."""
-        if self._exchange is not None:
-            self._exchange.on_visible(kinds)
+        """Tell the client that lists have changed, in a thread of its own, too. There is one at most: what changes
+        while the client does not read is told when it does."""
+        if self._exchange is None:
+            return
+        with self._turn:
+            self._changed |= kinds
+            if self._showing:
+                return
+            self._showing = True
+        self._thread(self._show, self._exchange)
+
+    def _show(self, exchange: Exchange) -> None:
+        while True:
+            with self._turn:
+                kinds, self._changed = self._changed, set()
+                self._showing = bool(kinds)
+            if not kinds:
+                return
+            exchange.on_visible(kinds)
 
     # ------------------------------------------------------------------ the two directions
     def _pump_client(self, exchange: Exchange) -> None:
@@ -206,15 +230,17 @@ class Relay:
         deadline = float("inf")
         leaving = False
         asked = 0  # signals sent so far
+        fault = 0
         while True:
             what, value = self._next(deadline)
             if what == ENDED:
-                return value
+                return value or fault
+            fault = fault or (value if what == FAILED else 0)
             if what == SIGNAL:
                 self._child.signal(value)
                 asked += 1
                 deadline = time.monotonic() + TERM_GRACE_S if asked == 1 else 0.0
-            elif not leaving and (what == LEAVE or os.getppid() != parent):
+            elif not leaving and (what in (LEAVE, FAILED) or os.getppid() != parent):
                 leaving = True
                 self._to_server.close(0.1)
                 deadline = min(deadline, time.monotonic() + EOF_GRACE_S)
@@ -222,6 +248,8 @@ class Relay:
                 deadline = time.monotonic() + TERM_GRACE_S
                 if asked:
                     self._child.kill()
+                    if fault:
+                        return fault  # who waits for its end may be the one that failed
                 else:
                     self._child.signal(signal.SIGTERM)
                     asked = 1
@@ -239,9 +267,17 @@ class Relay:
         self._news.put((SIGNAL, number))
 
     def _thread(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
-        thread = threading.Thread(target=work, args=arguments, name=f"mcpwatch{work.__name__}", daemon=True)
+        thread = threading.Thread(target=self._working, args=(work, *arguments), name="mcpwatch", daemon=True)
         thread.start()
         return thread
+
+    def _working(self, work: Callable[..., None], *arguments: object) -> None:
+        """No thread of ours dies alone: nothing would pass any more in its direction, and nobody would know why."""
+        try:
+            work(*arguments)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the session ends
+            complain(f"internal error, the session ends: {fault_of(error)}")
+            self._news.put((FAILED, FAULT))
 
 
 def _pump(fd: int, frames: Frames, deal: Callable[[bytes, bool], None]) -> None:
