@@ -65,7 +65,7 @@ TOLD: dict[str, str] = {
     ),
     # Moving, told
     "MOVES": (
-        "give given gives taken enclose enclosing enter entered enters carry loaded quoting noted deposited "
+        "give given gives taken enclose enclosing enter entered enters carry loaded noted deposited "
         "gehört gehören wird goes go travels forwards uploads copies attaches sends passes hand hands handed "
         "supplied pastes posts "
         "mirrors mirrored "
@@ -247,7 +247,7 @@ TOLD: dict[str, str] = {
         "down|cut off"
         "|short on|poorly|fails silently|fail silently|time out"
         "|wrong results|leak data|leaks data|lose data|loses data|corrupt files|corrupts files|bad results"
-        "|malware|cannot be trusted|not to be trusted|untrusted|under attack|security hole|security issue"
+        "|cannot be trusted|not to be trusted|untrusted|under attack|security hole|security issue"
         "|security issues|been hacked|hacked|vulnerable|not work|stopped working"
         "|being withdrawn|be withdrawn|rounds wrongly|counts wrongly|answers wrongly|going away|on its way out"
     ),
