@@ -11,6 +11,7 @@ from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import TOOL, Facts, Judge, Review
 from mcpwatch.meter.tokens import estimate
 from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
+from mcpwatch.store.forgetting import LIST_TEXTS, UNREAD
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Call, Definition, Policy, Verdict
 from mcpwatch.store.transaction import Transaction
@@ -111,13 +112,14 @@ class Reading:
         review = review or self._review
         with self._lock:
             todo = review.unjudged(kind, found, rules, first=first)
+            kept = found[: max(0, LIST_TEXTS - review.listed_before(kind, first=first))]
         # Outside the lock: a text made to be slow must not hold up a refusal or the panic key.
         judged = (judge(text, self._server, todo.own, todo.others) for text in todo.texts)
         verdicts = [*judged, *todo.beyond]
         with self._lock:
             hidden = review.listing(kind, found, verdicts, first=first, last=last)
             complete = review.names(kind) if last else None
-        return hidden, partial(self._save, kind, tuple(found), verdicts, complete)
+        return hidden, partial(self._save, kind, tuple(kept), verdicts, complete)
 
     def _save(
         self,
@@ -127,9 +129,12 @@ class Reading:
         complete: set[tuple[str, str]] | None,
         tx: Transaction,
     ) -> None:
-        save_listed(tx, self._server, [(x, estimate(x.json.encode("utf-8", "surrogatepass"))) for x in found])
+        sized = [(x, estimate(x.json.encode("utf-8", "surrogatepass"))) for x in found]
+        save_listed(tx, self._server, sized, {v.fingerprint for v in verdicts if v.version == UNREAD})
+        written = {x.fingerprint for x in found}
         for verdict in verdicts:
-            save_verdict(tx, verdict)
+            if verdict.fingerprint in written:
+                save_verdict(tx, verdict)
         if complete is not None:
             mark_gone(tx, self._server, kind, complete)
 

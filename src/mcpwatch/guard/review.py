@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from mcpwatch.guard.refusal import Refusal
+from mcpwatch.store.forgetting import UNREAD
 from mcpwatch.store.levels import CAUTION, DANGER, DANGER_FROM, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
@@ -19,7 +20,7 @@ MOST_JUDGED = 1000  # definitions of one list: beyond it they are held unread, o
 MOST_READ = 4_000_000  # characters of one page: some seconds' work where all of it was made to be slow
 MOST_COMPARED = 100_000  # characters of held names or URIs; where there are more, what is not listed is held
 MOST_SHOWN = 200  # characters of a name in a refusal
-UNREAD = "unread"  # version of a verdict on such a text: no rules have judged it
+MOST_LISTED = 50_000  # names of one list: what pages without end bring beyond is left out of them
 
 # Judges one definition by the rules: (definition, server, this server's tool names, other servers' tool names).
 Judge = Callable[[Definition, str, Sequence[str], dict[str, tuple[str, ...]]], Verdict]
@@ -149,7 +150,7 @@ class Review:
             names = [*page, *(name for name in listed if name not in fresh)]
         else:
             names = [*page, *(name for name, here in listed.items() for _ in here)]
-        room = max(0, MOST_JUDGED - (0 if first else len(self._seen.get(kind, ()))))
+        room = max(0, MOST_JUDGED - self.listed_before(kind, first=first))
         todo = Unjudged([], tuple(names[:MOST_JUDGED]), self.facts.inventory, [])
         characters = 0
         for place, definition in enumerate(texts.values()):
@@ -173,18 +174,32 @@ class Review:
             names = self._seen[kind] = {}
         elif names is facts.latest.get(kind):
             names = self._seen[kind] = {name: set(fingerprints) for name, fingerprints in names.items()}
-        for definition in found:
-            names.setdefault(definition.name, set()).add(definition.fingerprint)
-            facts.texts.setdefault(kind, {})[definition.name] = names[definition.name]
-        for verdict in verdicts:
-            self._judged(verdict)
-        hidden = {i for i, definition in enumerate(found) if self.why_held(kind, definition.name)}
+        if len(names) >= MOST_LISTED:
+            hidden = set(range(len(found)))
+        else:
+            hidden = self._seen_page(kind, names, found, verdicts)
         if last:
             if facts.latest.get(kind) == names:
                 self._seen[kind] = facts.latest[kind]
             else:
                 facts.latest[kind] = names
         return hidden
+
+    def _seen_page(
+        self, kind: str, names: Listed, found: Sequence[Definition], verdicts: Iterable[Verdict]
+    ) -> set[int]:
+        texts = self.facts.texts.setdefault(kind, {})
+        for definition in found:
+            names.setdefault(definition.name, set()).add(definition.fingerprint)
+            texts.pop(definition.name, None)  # the last listed stands last
+            texts[definition.name] = names[definition.name]
+        for verdict in verdicts:
+            self._judged(verdict)
+        return {i for i, definition in enumerate(found) if self.why_held(kind, definition.name)}
+
+    def listed_before(self, kind: str, *, first: bool) -> int:
+        """Names that earlier pages of the list have brought."""
+        return 0 if first else len(self._seen.get(kind, ()))
 
     def _judged(self, verdict: Verdict) -> None:
         facts = self.facts

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from mcpwatch.meter.tokens import estimate
 from mcpwatch.scan.local import judge_definition
 from mcpwatch.store.definitions import mark_gone, save_listed, save_verdict
+from mcpwatch.store.forgetting import LIST_TEXTS
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Definition, Verdict
 
@@ -22,7 +23,8 @@ def judge_all(ledger: Ledger, server: str, found: Mapping[str, Sequence[Definiti
 def take_in(
     ledger: Ledger, server: str, found: Mapping[str, Sequence[Definition]], complete: Collection[str]
 ) -> None:
-    """Write down lists by kind, judged. What a list in `complete` no longer has is gone."""
+    """Write down lists by kind, judged, up to LIST_TEXTS of each. What a list in `complete` no longer has is gone."""
+    found = {kind: definitions[:LIST_TEXTS] for kind, definitions in found.items()}
     verdicts = judge_all(ledger, server, found)
     sized = [(d, estimate(d.json.encode("utf-8", "surrogatepass"))) for kind in found.values() for d in kind]
     with ledger.transaction() as tx:

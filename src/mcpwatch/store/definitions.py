@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import msgspec
 
+from mcpwatch.store.forgetting import forget_excess
 from mcpwatch.store.records import Definition, SeenText, ServerDefinitions, Verdict
 from mcpwatch.store.transaction import Transaction
 
+UNREAD_JSON = 2000  # characters kept of a text that was not read
 MAX_STORED_JSON = 1 << 20  # characters of one definition kept; a longer one is a finding and is cut
 KEPT_PER_NAME = 50  # texts kept under one name of one server: a server that renames or rewrites cannot fill the disk
 
@@ -71,20 +73,19 @@ def inventory(db: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     return {server: tuple(tools) for server, tools in names.items()}
 
 
-def save_listed(tx: Transaction, server: str, found: Iterable[tuple[Definition, int]]) -> None:
-    """Definitions seen on a list just now, each with its estimated tokens."""
+def save_listed(
+    tx: Transaction, server: str, found: Iterable[tuple[Definition, int]], unread: Container[str] = ()
+) -> None:
+    """Definitions seen on a list just now, each with its estimated tokens. Of those whose fingerprint is among the
+    `unread` only the beginning is kept, until they are read."""
+    new = False
     for definition, tokens in found:
-        tx.db.execute(
-            "INSERT OR IGNORE INTO definitions VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                definition.fingerprint,
-                definition.kind,
-                definition.name,
-                definition.json[:MAX_STORED_JSON],
-                tokens,
-                tx.utc,
-            ),
-        )
+        text = definition.json[: UNREAD_JSON if definition.fingerprint in unread else MAX_STORED_JSON]
+        known = (definition.fingerprint, definition.kind, definition.name, text, tokens, tx.utc)
+        added = tx.db.execute("INSERT OR IGNORE INTO definitions VALUES (?, ?, ?, ?, ?, ?)", known).rowcount > 0
+        if not added and len(text) > UNREAD_JSON:
+            added = _completed(tx.db, definition.fingerprint, text)
+        new = new or added
         key = (server, definition.kind, definition.name)
         tx.db.execute(
             "INSERT INTO listings VALUES (?, ?, ?, ?, ?5, ?5, NULL)"
@@ -97,6 +98,19 @@ def save_listed(tx: Transaction, server: str, found: Iterable[tuple[Definition, 
             " ORDER BY last_utc DESC LIMIT ?4)",
             (*key, KEPT_PER_NAME),
         )
+    if new:
+        forget_excess(tx.db, server)
+
+
+def _completed(db: sqlite3.Connection, fingerprint: str, text: str) -> bool:
+    """A text of which only the beginning was kept has been read. What a model said of the beginning goes."""
+    done = db.execute(
+        "UPDATE definitions SET json = ?2 WHERE fingerprint = ?1 AND length(json) = ?3",
+        (fingerprint, text, UNREAD_JSON),
+    ).rowcount
+    if done:
+        db.execute("DELETE FROM verdicts WHERE fingerprint = ? AND producer = 'remote'", (fingerprint,))
+    return done > 0
 
 
 def mark_gone(tx: Transaction, server: str, kind: str, listed: Iterable[tuple[str, str]]) -> None:

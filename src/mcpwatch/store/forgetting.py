@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from mcpwatch.store.levels import DANGER_FROM
 
 KEPT_TEXTS = 10_000  # of one server, over all kinds
-KEPT_CHARACTERS = 16 << 20  # likewise, of their JSON
+LIST_TEXTS = 2000  # of one list: more than is read of it
+KEPT_CHARACTERS = 32 << 20  # likewise, of their JSON
+UNREAD = "unread"  # version of a verdict on a text that no rules have judged: its list is too long
 _LEFT = 0.9  # of either, so that not every list brings the work again
 
 Key = tuple[str, str, str, str]
@@ -21,23 +23,23 @@ Key = tuple[str, str, str, str]
 def forget_excess(db: sqlite3.Connection, server: str) -> int:
     """Forget what the server has too much of. Returns how many texts.
 
-    First what is off its lists, then what is on one and passes, then what is held; of each the longest unseen. Never
-    a text under a name about which a person decided. The lists of now are shorter than the bound, so they stay.
+    First what no verdict calls dangerous, and of that what is off the lists; of each the longest unseen. What is held
+    only because its list was too long counts as what it is, not read. Never a text under a name about which a person
+    decided, and the lists of now are shorter than the bound.
     """
     rows = db.execute(
-        "SELECT l.kind, l.name, l.fingerprint, coalesce(length(d.json), 0), CASE WHEN l.gone_utc IS NOT NULL THEN 0"
-        " WHEN EXISTS (SELECT 1 FROM verdicts v WHERE v.fingerprint = l.fingerprint AND v.server = l.server"
-        "  AND v.score >= ?2) THEN 2 ELSE 1 END AS worth,"
+        "SELECT l.kind, l.name, l.fingerprint, coalesce(length(d.json), 0),"
         " EXISTS (SELECT 1 FROM reviews r WHERE r.server = l.server AND r.kind = l.kind AND r.name = l.name)"
         " FROM listings l LEFT JOIN definitions d ON d.fingerprint = l.fingerprint WHERE l.server = ?1"
-        " ORDER BY worth, l.last_utc, l.name",
-        (server, DANGER_FROM),
+        " ORDER BY EXISTS (SELECT 1 FROM verdicts v WHERE v.fingerprint = l.fingerprint AND v.server = l.server"
+        "  AND v.score >= ?2 AND v.version <> ?3), l.gone_utc IS NULL, l.last_utc, l.name",
+        (server, DANGER_FROM, UNREAD),
     ).fetchall()
     texts, characters = len(rows), sum(row[3] for row in rows)
     if texts <= KEPT_TEXTS and characters <= KEPT_CHARACTERS:
         return 0
     dropped: list[Key] = []
-    for kind, name, fingerprint, length, _, decided in rows:
+    for kind, name, fingerprint, length, decided in rows:
         if texts <= KEPT_TEXTS * _LEFT and characters <= KEPT_CHARACTERS * _LEFT:
             break
         if not decided:
