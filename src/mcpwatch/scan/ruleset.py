@@ -61,7 +61,7 @@ from mcpwatch.scan.rules import (
 from mcpwatch.scan.rules.base import Hit, Rule
 from mcpwatch.scan.rules.document import Context, Document
 from mcpwatch.scan.rules.pattern import compile_pattern
-from mcpwatch.store.levels import CAUTION_FROM, UNSCANNED, Level, level_of
+from mcpwatch.store.levels import CAUTION_FROM, DANGER_FROM, UNSCANNED, Level, level_of
 
 __all__ = ["RULES", "RULES_VERSION", "Context", "Finding", "Judgement", "judge", "warm"]
 
@@ -139,9 +139,17 @@ def judge(definition: Any, *, kind: str = "tool", server: str = "", context: Con
     del hits[MOST_HITS:]
     findings = tuple(_finding(rule, hit) for rule, hit in _one_per_rule(hits))
     floor = max((finding.score for finding in findings if finding.tier == "hard"), default=0.0)
-    score = None if errors else round(min(100.0, max(floor, combine(hits) * density(document))), 1)
+    score = None if errors else round(min(100.0, max(floor, _weighed(hits, density(document)))), 1)
     shown = score if score is not None else (floor if floor >= CAUTION_FROM else None)
     return Judgement(score, floor, level_of(shown), findings, able, tuple(errors), RULES_VERSION)
+
+
+def _weighed(hits: Sequence[tuple[Rule, Hit]], weight: float) -> float:
+    """The score of the hits; danger only if more than half of caution is left of it without what is merely told."""
+    score = combine(hits) * weight
+    if score >= DANGER_FROM and combine([hit for hit in hits if not hit[0].told]) * weight < CAUTION_FROM / 2:
+        return DANGER_FROM - 1.0
+    return score
 
 
 # Signals confirm one another when they stand close together: in one string, within this many characters of the

@@ -56,3 +56,9 @@ def test_the_tools_own_subject_counts_less() -> None:
     assert (
         points(RULE, tool("kubeconfig_check", description=about)) < 15 < points(RULE, tool("tide", description=about))
     )
+
+
+@pytest.mark.parametrize(("type", "counts"), [("boolean", False), ("integer", False), ("string", True)])
+def test_a_switch_carries_nothing(type: str, counts: bool) -> None:
+    about = "When set, everything they have shared in this session comes along."
+    assert (points(RULE, tool("get_post", type=type, description=about)) > 20) is counts

@@ -55,7 +55,11 @@ class Phrase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`tier` hard: the finding stands on its own, and no later verdict may go below its points."""
+    """`tier` hard: the finding stands on its own, and no later verdict may go below its points.
+
+    `told`: it goes by what things are told to be, not by an order. Many such hits are one impression, and honest
+    texts give it too: by themselves they make no danger.
+    """
 
     id: str
     tier: Tier
@@ -63,6 +67,7 @@ class Rule:
     why: str
     check: Callable[[Document], Iterable[Hit]]
     phrases: tuple[Phrase, ...] = ()
+    told: bool = False
 
 
 # Of one phrase in one definition; more of the same is no news, and a stranger may repeat himself at our expense.

@@ -138,6 +138,7 @@ class Document:
         self.name: str = name if isinstance(name, str) else ""
         self.over: list[str] = []
         self.properties: list[tuple[str, str, bool]] = []
+        self.switches: set[str] = set()  # JSON pointers of schemas that take a boolean or a number
         self.texts: list[Text] = []
         self.hidden: list[tuple[Text, normalise.Hidden]] = []
         self.decoded: list[tuple[Text, normalise.Decoded]] = []
@@ -213,6 +214,8 @@ class Document:
                 self.over.append(f"nested deeper than {MAX_DEPTH} levels")
             elif isinstance(value, dict):
                 self._note_properties(value)
+                if value.get("type") in ("boolean", "integer", "number"):
+                    self.switches.add(path)
                 for key in reversed(list(value)):
                     pointer = f"{path}/{_escape(key)}"
                     stack.append((pointer, value[key], depth + 1, machine or key in _MACHINE))

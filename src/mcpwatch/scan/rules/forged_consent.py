@@ -63,4 +63,5 @@ RULE = Rule(
     why="Whether the user agrees, and what the user hears, is not for a tool's description to say.",
     check=_check,
     phrases=_TABLE,
+    told=True,
 )

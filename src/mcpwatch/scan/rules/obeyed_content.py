@@ -35,4 +35,5 @@ RULE = Rule(
     why="Who may write the content, or change the page, would then give the orders.",
     check=phrases(_TABLE, told=True),
     phrases=_TABLE,
+    told=True,
 )

@@ -31,4 +31,5 @@ RULE = Rule(
     why="Which tool serves, and what is said against a product, is not for the tool or its maker to settle.",
     check=phrases(_TABLE, told=True),
     phrases=_TABLE,
+    told=True,
 )

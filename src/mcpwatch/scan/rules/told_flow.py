@@ -43,4 +43,5 @@ RULE = Rule(
         ),
     ),
     phrases=_TABLE,
+    told=True,
 )

@@ -49,4 +49,5 @@ RULE = Rule(
         ),
     ),
     phrases=_TABLE,
+    told=True,
 )

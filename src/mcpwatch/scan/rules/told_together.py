@@ -97,4 +97,5 @@ RULE = Rule(
     category="deception",
     why="A habit, a secret and an argument in one sentence say enough, whatever the grammar.",
     check=_check,
+    told=True,
 )

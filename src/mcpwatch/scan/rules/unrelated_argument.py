@@ -72,6 +72,8 @@ def _check(document: Document) -> Iterator[Hit]:
         position += len(classes) + len(GAP)
         if not (_ARGUMENT.search(text.path) or _STRONG.search(text.path)):
             continue
+        if text.path.rpartition("/")[0] in document.switches:  # it carries nothing
+            continue
         points = _weight(text, set(_PRIVATE & set(classes)))
         if points < LEAST:
             continue
@@ -105,4 +107,5 @@ RULE = Rule(
     category="exfiltration",
     why="A model fills in what an argument's text asks for, whether or not the tool has any use for it.",
     check=_check,
+    told=True,
 )
