@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mcpwatch.guard.refusal import Refusal
+from mcpwatch.protocol.tasks import Tasks
 from mcpwatch.store.records import Call, Definition
 
 LOCKED = Refusal(code="panic", text="mcpwatch refused x: locked")
@@ -20,6 +21,7 @@ class FakeGate:
         self.refuse: set[str] = set()
         self.hide: set[str] = set()
         self.hold: set[str] = set()
+        self.tasks = Tasks()
         self.log: list[tuple[str, str]] = []
         self.open: list[Call] = []
         self.done: list[Call] = []
@@ -38,6 +40,15 @@ class FakeGate:
         self.log.append(("admitted", call.tool))
         self.open.append(call)
         return None
+
+    def brings(self, call: Call) -> Refusal | None:
+        call.protected = True
+        if call.tool not in self.refuse:
+            self.log.append(("brought", call.tool))
+            return None
+        self.open = [one for one in self.open if one is not call]
+        self.log.append(("refused", call.tool))
+        return LOCKED
 
     def ended(self, call: Call) -> None:
         """Once for each."""

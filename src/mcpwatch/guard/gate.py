@@ -16,6 +16,8 @@ from mcpwatch.guard.reading import Reading
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import Facts, Judge, Review
 from mcpwatch.meter.prices import PriceBook
+from mcpwatch.protocol.methods import TASK_NEWS
+from mcpwatch.protocol.tasks import Tasks
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError, storable, turn_is_free
 from mcpwatch.store.entry import SessionEntry
@@ -64,6 +66,7 @@ class Gate:
         self._stop = threading.Event()
         self._busy = threading.Event()
         self._reading = Reading(server, load_judge, self._busy.set)
+        self.tasks = Tasks()
         self._open: set[int] = set()  # numbers of admitted protected calls without an answer
         self._breaker: Breaker | None = None
         self._ledger: Ledger | None = None
@@ -94,7 +97,8 @@ class Gate:
         self._recorder.put(call, done=False)
 
     def admit(self, call: Call, review: Review | None = None) -> Refusal | None:
-        """Decide about a tools/call or a sampling request. None lets it pass; a refused call is done with."""
+        """Decide about a tools/call or a sampling request, or one for their result. None lets it pass; a refused call
+        is done with."""
         self._begin(call)
         refused = self._decide(call, review)
         if refused is None:
@@ -105,6 +109,15 @@ class Gate:
         else:
             call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
         self._recorder.put(call, done=refused is not None)
+        return refused
+
+    def brings(self, call: Call, review: Review | None = None) -> Refusal | None:
+        """As `admit`, for a request that began as one of another kind, and whose answer brings a call's result."""
+        call.priced = 0  # it may have been priced as what it began as
+        refused = self._decide(call, review)
+        if refused is not None:
+            call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
+            self._recorder.put(call, done=True)
         return refused
 
     def ended(self, call: Call) -> None:
@@ -188,7 +201,7 @@ class Gate:
 
     def _decided(self, breaker: Breaker, call: Call, review: Review | None) -> Refusal | None:
         policy = breaker.policy_for(call.tool)
-        if not call.from_server:
+        if not call.from_server or call.method in TASK_NEWS:
             refused = self._reading.refuses(call, policy, breaker.ledger, review)
             if refused is not None:
                 call.protected = breaker.protected(call.tool)

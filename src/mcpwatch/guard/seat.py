@@ -9,6 +9,7 @@ from functools import partial
 from mcpwatch.guard.gate import Gate
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import Review
+from mcpwatch.protocol.tasks import Tasks
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.records import Call, Definition
 
@@ -26,6 +27,11 @@ class Seat:
         """See `Gate`."""
         return self._gate.kept
 
+    @property
+    def tasks(self) -> Tasks:
+        """See `Gate`."""
+        return self._gate.tasks
+
     def began(self, call: Call) -> None:
         """See `Gate.began`."""
         call.session = self._entry
@@ -35,6 +41,10 @@ class Seat:
         """See `Gate.admit`."""
         call.session = self._entry
         return self._gate.admit(call, self._review)
+
+    def brings(self, call: Call) -> Refusal | None:
+        """See `Gate.brings`."""
+        return self._gate.brings(call, self._review)
 
     def ended(self, call: Call) -> None:
         """See `Gate.ended`."""

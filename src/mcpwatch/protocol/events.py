@@ -26,7 +26,7 @@ class Question(msgspec.Struct, gc=False, eq=False):
     method: str
     params: Raw  # as sent; NONE when there are none, and dropped by `asked`
     from_server: bool = False
-    name: str = ""  # params.name; the uri of a resources/read; "@sampling" of a sampling request
+    name: str = ""  # params.name; the uri of a resources/read; a taskId; "@sampling" of a sampling request
     cursor: bool = False  # a further page of a list
     arguments: Raw = NONE  # params.arguments; large ones are dropped by `asked`
     digest: bytes = b""  # of large ones, for recognising a further round
@@ -45,13 +45,16 @@ class Answer(msgspec.Struct, gc=False, eq=False):
     late: bool = False  # the question had been cancelled by its asker
     waiting: Waiting | None = None  # the result is `input_required`: the operation goes on
     sampling: dict[str, Raw] | None = None  # params of each sampling request among its inputRequests
+    tasks: tuple[str, ...] = ()  # of a tools/call: the tasks it is answered with; of a tasks/get: the one it delivers
 
 
 class Notification(msgspec.Struct, gc=False, eq=False):
-    """A frame nobody answers. `cancels` is the open question that a notifications/cancelled ended."""
+    """A frame nobody answers. `cancels` is the open question that a notifications/cancelled ended, `news` what a
+    tasks/get would have been answered, of a task that delivers or asks for something."""
 
     method: str
     cancels: Question | None = None
+    news: Answer | None = None
 
 
 class Batch(msgspec.Struct, gc=False, eq=False):

@@ -76,6 +76,8 @@ class Result(msgspec.Struct, gc=False):
     resultType: str | None = None
     requestState: Raw = NONE
     inputRequests: Raw = NONE
+    task: Raw = NONE
+    taskId: Raw = NONE
 
 
 class Message(msgspec.Struct, gc=False):
@@ -91,11 +93,11 @@ class Message(msgspec.Struct, gc=False):
 
 TOP_KEYS: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 PARAMS_KEYS: Final = frozenset({"name", "arguments", "_meta", "requestState", "inputResponses"}) | {
-    *("uri", "cursor", "requestId", "clientInfo", "protocolVersion")
+    *("uri", "cursor", "requestId", "clientInfo", "protocolVersion", "taskId")
 }
 RESULT_KEYS: Final = frozenset({"content", "isError", "structuredContent", "_meta", "resultType"}) | {
     *("requestState", "inputRequests", "tools", "prompts", "resources", "resourceTemplates"),
-    *("nextCursor", "instructions", "protocolVersion", "serverInfo"),
+    *("nextCursor", "instructions", "protocolVersion", "serverInfo", "task", "taskId"),
 }
 
 NO_KEYS: Final[frozenset[str]] = frozenset()
@@ -215,6 +217,8 @@ class Parser:
             text(members, "resultType"),
             members.get("requestState", NONE),
             members.get("inputRequests", NONE),
+            members.get("task", NONE),
+            members.get("taskId", NONE),
         )
 
     def members(self, raw: Raw | bytes, keys: frozenset[str] = PARAMS_KEYS) -> dict[str, Raw]:

@@ -24,9 +24,21 @@ LISTS: Final = {
 NAMED: Final = frozenset((CALL, "prompts/get", "resources/read"))
 """Methods that are about one definition."""
 
+TASK_RESULT: Final = "tasks/result"
+TASK_STATE: Final = "tasks/get"
+TASK_UPDATE: Final = "tasks/update"
+
+TASKS: Final = frozenset((TASK_RESULT, TASK_STATE, TASK_UPDATE, "tasks/cancel"))
+"""Requests about one task."""
+
+TASK_NEWS: Final = frozenset(("notifications/tasks", "notifications/tasks/status"))
+"""Notifications about one."""
+
 GATED: Final = (
     NAMED
     | LISTS.keys()
+    | TASKS
+    | TASK_NEWS
     | {
         *(SAMPLING, CANCELLED, LISTEN, "resources/subscribe", "completion/complete"),
     }
@@ -38,10 +50,10 @@ MAX_METHOD: Final = 1024
 
 _KNOWN: Final = GATED | {
     *("ping", "logging/setLevel", "resources/unsubscribe"),
-    *("roots/list", "elicitation/create", "tasks/get", "tasks/result", "tasks/list", "tasks/cancel"),
+    *("roots/list", "elicitation/create", "tasks/list"),
     *("notifications/initialized", "notifications/progress", "notifications/message"),
     *("notifications/roots/list_changed", "notifications/tools/list_changed", "notifications/prompts/list_changed"),
-    *("notifications/resources/list_changed", "notifications/resources/updated", "notifications/tasks/status"),
+    *("notifications/resources/list_changed", "notifications/resources/updated"),
 }
 _LOWER: Final = {method.casefold(): method for method in GATED}
 _UPPER: Final = {method.upper(): method for method in GATED}

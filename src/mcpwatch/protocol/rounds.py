@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from mcpwatch.protocol.events import Question, Waiting
 from mcpwatch.protocol.message import NO_KEYS, NONE, TOP_KEYS, Malformed, Parser, any_value, text
-from mcpwatch.protocol.methods import SAMPLING, check_method
+from mcpwatch.protocol.methods import SAMPLING, TASK_STATE, TASK_UPDATE, check_method
 
 MAX_ROUNDS: Final = 10
 """Free rounds of one operation: as many as the SDKs' clients go along with. The next one is charged anew."""
@@ -50,12 +50,14 @@ def asks_for_inputs(result: Raw) -> bool:
 
 
 def wait(table: dict[bytes, Waiting], question: Question, state: Raw) -> Waiting | None:
-    """Keep the operation of this question for its next round. None: it had too many, or too many wait."""
+    """Keep the operation of this question for its next round; of a task that is asked about again, the one that is
+    kept. None: it had too many, or too many wait."""
     rounds = question.resumes.rounds + 1 if question.resumes is not None else 1
     if rounds > MAX_ROUNDS or len(table) >= MAX_WAITING:
         return None
     waiting = Waiting(_operation(question, state), rounds)
-    return waiting if table.setdefault(waiting.operation, waiting) is waiting else None
+    kept = table.setdefault(waiting.operation, waiting)
+    return kept if kept is waiting or question.method == TASK_STATE else None
 
 
 def resume(table: dict[bytes, Waiting], question: Question, state: Raw, responses: Raw, parser: Parser) -> None:
@@ -96,8 +98,9 @@ def _operation(question: Question, state: Raw) -> bytes:
     if b"\\" in token:  # an opaque string that client and server may escape differently
         value = any_value(token)
         token = token if value is None else msgspec.json.encode(value)
+    method = question.method
     parts = (
-        question.method.encode(),
+        (TASK_STATE if method == TASK_UPDATE else method).encode(),  # the one asks, the other brings
         question.name.encode(),
         question.digest or bytes(question.arguments),
         b"" if token == b"null" else token,

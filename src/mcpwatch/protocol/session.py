@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from mcpwatch.protocol import rounds
+from mcpwatch.protocol import rounds, tasks
 from mcpwatch.protocol.events import (
     BLANK,
     Answer,
@@ -42,7 +42,20 @@ from mcpwatch.protocol.message import (
     id_key,
     text,
 )
-from mcpwatch.protocol.methods import CALL, CANCELLED, LISTEN, LISTS, NAMED, SAMPLING, check_method
+from mcpwatch.protocol.methods import (
+    CALL,
+    CANCELLED,
+    LISTEN,
+    LISTS,
+    NAMED,
+    SAMPLING,
+    TASK_NEWS,
+    TASK_RESULT,
+    TASK_STATE,
+    TASK_UPDATE,
+    TASKS,
+    check_method,
+)
 from mcpwatch.protocol.plain import CallParams, plain_call, plain_result
 from mcpwatch.protocol.unread import Sketch, sketches
 
@@ -52,7 +65,7 @@ REMEMBERED: Final = 1024
 MAX_OPEN: Final = 8192
 """Questions of one side that may be open at once: with ids and arguments as long as they may be, some 100 MiB."""
 
-_READ: Final = (NAMED | LISTS.keys()) - {"server/discover"}  # of whose params more is read than `_meta`
+_READ: Final = (NAMED | LISTS.keys() | TASKS) - {"server/discover"}  # of whose params more is read than `_meta`
 _BRIEF: Final = 1 << 16  # params longer than this are not looked through for who asks
 
 
@@ -141,6 +154,10 @@ class Session:
             question.arguments = members.get("arguments", NONE)
             if len(question.arguments) >= rounds.SMALL and (method != CALL or "_meta" in members):
                 question.digest = rounds.digest(question.arguments)
+        elif method in TASKS:
+            question.name = text(members, "taskId") or ""
+            if len(question.name) > MAX_NAME:
+                raise Malformed("a taskId that is too long", INVALID_PARAMS)
         elif method == "initialize":
             self.identity = self.identity.named(any_value(members.get("clientInfo", b"null")))
         else:
@@ -217,7 +234,9 @@ class Session:
         except Malformed as bad:
             bad.id = bytes(m.id)
             raise
-        return Question(key, bytes(m.id), method, m.params, True, "@sampling" if method == SAMPLING else "")
+        # Of what a client does as a task, only sampling is worth fetching; nobody can say it was something else.
+        spends = method in (SAMPLING, TASK_RESULT)
+        return Question(key, bytes(m.id), method, m.params, True, "@sampling" if spends else "")
 
     def _server_answer(self, m: Message) -> Event:
         if not (len(m.result) or len(m.error)):
@@ -247,7 +266,10 @@ class Session:
     def _server_result(self, question: Question, result: Raw, late: bool) -> Answer:
         parser = self._from_server
         answer = Answer(question, result, NONE, False, late)
-        named = question.method in NAMED
+        if question.method == TASK_STATE:
+            tasks.read_state(answer, result, parser, self.waiting)
+            return answer
+        named = question.method in NAMED or question.method == TASK_RESULT
         if named or rounds.asks_for_inputs(result):
             r = parser.result(result, RESULT_KEYS if named else rounds.REQUIRED_KEYS)
             answer.failed = named and r.isError
@@ -257,6 +279,8 @@ class Session:
                 raise Malformed("a late answer that asks for sampling")
             if answer.sampling or (r.resultType == "input_required" and not late):
                 answer.waiting = rounds.wait(self.waiting, question, r.requestState)
+            if question.method == CALL and (len(r.task) or len(r.taskId)):
+                answer.tasks = tasks.made(r.task, r.taskId, parser)
         if question.method == "initialize" and bytes(result)[:1] == b"{":
             members = parser.members(result, RESULT_KEYS)
             self.identity = self.identity.speaking(any_value(members.get("protocolVersion", b"null")))
@@ -266,10 +290,12 @@ class Session:
     def _notification(self, m: Message, method: str, parser: Parser, table: dict[bytes, Question]) -> Event:
         try:
             check_method(method)
-            if method in (CALL, SAMPLING):
+            if method in (CALL, SAMPLING, TASK_RESULT, TASK_UPDATE):
                 raise Malformed(f"a {method} without an id")
             if len(m.result) or len(m.error):
                 raise Malformed("a notification that is also an answer")
+            if method in TASK_NEWS and parser is self._from_server:
+                return Notification(method, news=tasks.news(m.params, parser, self.waiting))
             if method != CANCELLED or not len(m.params):
                 return Notification(method)
             raw = parser.members(m.params).get("requestId", NONE)

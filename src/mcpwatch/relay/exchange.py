@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Final
 
 from msgspec import Raw
 
@@ -24,14 +25,17 @@ from mcpwatch.protocol.message import (
     Parser,
     id_key,
 )
-from mcpwatch.protocol.methods import CALL, LISTEN, LISTS, SAMPLING
+from mcpwatch.protocol.methods import CALL, LISTEN, LISTS, TASK_RESULT, TASK_UPDATE, TASKS
 from mcpwatch.protocol.rounds import SMALL
 from mcpwatch.protocol.session import MAX_OPEN
 from mcpwatch.protocol.subjects import ABOUT, subjects
 from mcpwatch.relay.child import complain, fault_of
-from mcpwatch.relay.endings import MODERN, Endings
+from mcpwatch.relay.deliveries import Deliveries
+from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.listing import Listing
 from mcpwatch.store.records import Call, Outcome
+
+_ADMITTED: Final = frozenset((CALL, TASK_RESULT, TASK_UPDATE))  # of the client's requests
 
 MAX_HELD = 128 << 20
 """Bytes of arguments kept for the requests of one side that are open; one request may always be."""
@@ -41,7 +45,7 @@ def _at_once(work: Callable[[], None]) -> None:
     work()
 
 
-class Exchange(Endings):
+class Exchange(Deliveries):
     """One conversation under guard."""
 
     # ------------------------------------------------------------------ client → server
@@ -86,6 +90,10 @@ class Exchange(Endings):
         else:
             start = bytes(memoryview(body)[: gate.kept])
             call = Call(method=method, tool=question.name, arguments=start, arguments_bytes=size, frame=line)
+        if method != CALL and method in TASKS:
+            call.tool = gate.tasks.tool(question.name)
+            if method in _ADMITTED and gate.tasks.fetch(question.name):
+                call.flags = "retry"
         open_ones = self.session.asked_by_client
         if len(open_ones) >= MAX_OPEN or (size >= SMALL and _too_much(open_ones, size)):
             self._crowded(question, call)
@@ -93,7 +101,7 @@ class Exchange(Endings):
         if question.resumes is not None:
             call.flags = "retry"
             self._sampling.brought(question)
-        if method == CALL:
+        if method == CALL or method in _ADMITTED:
             refusal = gate.admit(call)
             if refusal is not None:
                 self._refuse(question, refusal)
@@ -130,7 +138,7 @@ class Exchange(Endings):
             kind = type(event)
             if kind is Answer:
                 return self._server_answer(event, line)  # type: ignore[arg-type]
-            if kind is Notification and event.cancels is None:  # type: ignore[union-attr]
+            if kind is Notification and event.cancels is None and event.news is None:  # type: ignore[union-attr]
                 return line
             if kind is Batch:
                 return self._batch(line, event, self.session.server, self._server_event)  # type: ignore[arg-type]
@@ -145,10 +153,10 @@ class Exchange(Endings):
                 return self._server_answer(event, line)
             case Question():
                 return line if self._server_asks(event) else None
-            case Notification(cancels=cancels):
+            case Notification(cancels=cancels, news=news):
                 if cancels is not None:
                     self._cancelled(cancels)
-                return line
+                return line if news is None or self._told(event.method, news, line) else None
             case Rejected():
                 self._rejected(event, line, from_server=True)
         return None
@@ -165,13 +173,11 @@ class Exchange(Endings):
                 self._gate.violation(bad.note, line, from_server=True)
                 self._broken(question, bad.note, answer.result)
                 return None
+        if answer.tasks and not self._tasks(answer):
+            return None
         if answer.sampling:
-            refusal = self._sampling.admit(answer)
+            refusal = self._sampled(answer)
             if refusal is not None:
-                call = question.call
-                call.outcome, call.code, call.note = Outcome.CANCELLED, refusal.code, refusal.text
-                call.result, call.result_bytes = bytes(answer.result), len(answer.result)
-                self._gate.ended(call)
                 self._refuse(question, refusal)
                 return None
         self._answered(answer, line)
@@ -193,7 +199,9 @@ class Exchange(Endings):
         if len(open_ones) >= MAX_OPEN or _too_much(open_ones, len(params)):
             self._crowded(question, call)
             return False
-        if question.method == SAMPLING:
+        if question.name:  # @sampling
+            if question.method == TASK_RESULT:
+                call.flags = "retry"
             refusal = self._gate.admit(call)
             if refusal is not None:
                 self._tell_server(replies.refused_request(question.id, refusal.text, refusal.meta()))
@@ -310,7 +318,7 @@ class Exchange(Endings):
 
     def _is_open(self, parser: Parser, line: bytes) -> bool:
         m = parser.message(line)
-        return m.method != CALL or not len(m.id) or id_key(m.id) in self.session.asked_by_client
+        return m.method not in _ADMITTED or not len(m.id) or id_key(m.id) in self.session.asked_by_client
 
     # ------------------------------------------------------------------ small parts
     def _batch(

@@ -27,8 +27,15 @@ class Sampling:
         waiting = answer.waiting
         if waiting is not None and self._held() > MAX_HELD:
             self._session.forget(waiting)
+            self.abandon(waiting.calls, "")
             waiting = None
         for key, params in (answer.sampling or {}).items():
+            known = waiting.calls.get(key) if waiting is not None else None
+            if waiting is not None and known is not None:
+                if known.arguments == bytes(params):
+                    continue  # a task says so until it is given what it asks for
+                if (old := waiting.calls.pop(key, None)) is not None:
+                    self.abandon({key: old}, "")
             call = Call(
                 method=SAMPLING,
                 tool="@sampling",
@@ -46,6 +53,8 @@ class Sampling:
                 waiting.calls[key] = call
             else:  # no round will bring its result here
                 self.abandon({key: call}, "")
+        if waiting is not None and self._session.waiting.get(waiting.operation) is not waiting:
+            self.abandon(waiting.calls, "")  # what a task asked for was brought meanwhile
         return None
 
     def brought(self, question: Question) -> None:
