@@ -233,7 +233,7 @@ class Gateway:
         if rest not in ("mcp", "mcp/", "sse") and not rest.startswith("messages/"):
             return refusal(f"no such path; this server is at /{name}/mcp", 404)
         if not all(map(WORD.fullmatch, request.headers.getall(SESSION, ()))):
-            return refusal(f"the {SESSION} header is no word of at most 1,024 visible ASCII characters", 400)
+            return refusal(f"the {SESSION} header is no word of at most 4,096 visible ASCII characters", 400)
         self._streams += 1
         try:
             if server.tokens.due:

@@ -33,9 +33,9 @@ from mcpwatch.relay.oauth_tokens import Fresh
 IDLE_S: Final = 3600.0
 """A session nobody has used for so long is forgotten; should its client come back, it is one again."""
 
-SESSIONS_MOST: Final = 10_000  # of 5 KiB each
-WORD: Final = re.compile(r"[!-~]{0,1024}")
-"""A session's id: visible ASCII (MCP 2025-03-26, Streamable HTTP), and no more than we care to keep."""
+SESSIONS_MOST: Final = 10_000  # of 5 KiB each, and their ids
+WORD: Final = re.compile(r"[!-~]{0,4096}")
+"""A session's id: visible ASCII (MCP 2025-03-26, Streamable HTTP), with room for a signed token."""
 
 LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
 TELL_S: Final = 10.0  # for a notification of ours to the server
