@@ -194,8 +194,8 @@ async def test_sessions_under_made_up_words_are_few_and_small(tmp_path, monkeypa
         assert len(server.sessions) <= 100
         assert server.sessions["known"] is known, "who said hello stays longest"
         assert "made-up-299" in server.sessions
-        server.keep("a" * 1025, server.new_session())
-        assert "a" * 1025 not in server.sessions
+        server.keep("a" * 4097, server.new_session())
+        assert "a" * 4097 not in server.sessions
         busy = server.new_session()
         busy.reached(URL("http://127.0.0.1/"), {"X": "y"})
         busy.from_client(b'{"jsonrpc":"2.0","id":1,"method":"ping"}')
