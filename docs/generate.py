@@ -55,8 +55,8 @@ VARIABLES = {
     "MCPWATCH_STATE": "Folder of the state file, the gateway's log and the list of wrapped entries.",
     "MCPWATCH_CONFIG": "Path of the configuration file.",
     "MCPWATCH_THEME": "Theme of the screen.",
-    "MISTRAL_API_KEY": "Key for the LLM scanner. Without it, `.env` in the working folder and then `.env` beside"
-    " `config.toml` are looked at; only this one name is read from them.",
+    "MISTRAL_API_KEY": "Key for the LLM scanner. Without it, `.env` beside `config.toml` and then, last, `.env` in"
+    " the working folder are looked at; only this one name is read from them.",
     "NO_COLOR": "Set to anything: no colour.",
     "TIKTOKEN_CACHE_DIR": "Where tiktoken keeps its vocabularies (`DATA_GYM_CACHE_DIR` is its older name).",
 }

@@ -36,7 +36,7 @@ def test_b19_what_cannot_be_a_header_is_refused_without_being_shown(secret: str)
     assert str(caught.value) == f"environment: {NAME} is not a key (one word of printable ASCII expected)"
 
 
-def test_b19_environment_then_working_folder_then_configuration(tmp_path: Path) -> None:
+def test_b19_environment_then_configuration_then_working_folder(tmp_path: Path) -> None:
     work, config = tmp_path / "work", tmp_path / "config"
     work.mkdir()
     config.mkdir()
@@ -46,15 +46,41 @@ def test_b19_environment_then_working_folder_then_configuration(tmp_path: Path) 
         return None if key is None else (key.reveal(), key.source)
 
     assert found({}) is None
-    (config / ".env").write_text(f"{NAME}=from-config\n")
-    assert found({}) == ("from-config", str(config / ".env"))
-    (work / ".env").write_text("OTHER=1\n")
-    assert found({}) == ("from-config", str(config / ".env"))
     (work / ".env").write_text(f"{NAME}=from-work\n")
     assert found({}) == ("from-work", str(work / ".env"))
-    assert found({NAME: "  "}) == ("from-work", str(work / ".env"))
+    (config / ".env").write_text("OTHER=1\n")
+    assert found({}) == ("from-work", str(work / ".env"))
+    (config / ".env").write_text(f"{NAME}=from-config\n")
+    assert found({}) == ("from-config", str(config / ".env"))
+    assert found({NAME: "  "}) == ("from-config", str(config / ".env"))
     assert found({NAME: " from-environment\n"}) == ("from-environment", "environment")
     assert NAME not in os.environ or os.environ[NAME] != "from-work"
+
+
+@pytest.mark.parametrize(
+    "theirs", [f"{NAME}=attackers-key".encode(), f"{NAME}='".encode(), b"\xff", b"#" * 70_000, "loop", "gone"]
+)
+def test_b19_a_project_neither_replaces_the_users_key_nor_stops_it(
+    theirs: bytes | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that was cloned has a `.env`, broken, huge or with a key of its own; or is no longer there."""
+    work, config = tmp_path / "work", tmp_path / "config"
+    config.mkdir()
+    (config / ".env").write_text(f"{NAME}=users-own-key\n")
+    work.mkdir()
+    monkeypatch.chdir(work)
+    if isinstance(theirs, bytes):
+        (work / ".env").write_bytes(theirs)
+    elif theirs == "loop":
+        (work / ".env").symlink_to(work / ".env")
+    else:
+        work.rmdir()
+    key = find({}, config_dir=config)
+    assert key is not None and key.reveal() == "users-own-key"
+    (config / ".env").unlink()
+    if theirs == "gone":
+        assert find({}, config_dir=config) is None
+    assert find({NAME: "of-the-environment"}, config_dir=config).reveal() == "of-the-environment"  # type: ignore[union-attr]
 
 
 def test_b19_configuration_folder_is_the_one_of_the_configuration(

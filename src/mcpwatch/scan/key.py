@@ -1,7 +1,8 @@
 """The Mistral API key: where it is looked for, and a wrapper that never shows it.
 
-In this order, the first that has one: `MISTRAL_API_KEY` in the environment, `.env` in the working folder, `.env` in
-the folder of `config.toml`. Of a `.env` file only that one name is read; nothing in it is expanded or executed.
+In this order, the first that has one: `MISTRAL_API_KEY` in the environment, `.env` in the folder of `config.toml`,
+`.env` in the working folder. That one is last, and not looked at where the user has a key: it may be somebody else's,
+of a project that was cloned. Of a `.env` file only that one name is read; nothing in it is expanded or executed.
 """
 
 from __future__ import annotations
@@ -70,12 +71,19 @@ def find(
     secret = (os.environ if environ is None else environ).get(NAME, "").strip()
     if secret:
         return ApiKey(secret, "environment")
-    for folder in (cwd or Path.cwd(), config_dir or config_file().parent):
-        path = folder / ".env"
-        text = _read(path)
-        if text is not None and (secret := value_of(text, NAME, str(path))):
-            return ApiKey(secret, str(path))
-    return None
+    if key := _kept_in(config_dir or config_file().parent):
+        return key
+    try:
+        return _kept_in(cwd or Path.cwd())
+    except FileNotFoundError:  # the working folder is gone
+        return None
+
+
+def _kept_in(folder: Path) -> ApiKey | None:
+    path = folder / ".env"
+    text = _read(path)
+    secret = "" if text is None else value_of(text, NAME, str(path))
+    return ApiKey(secret, str(path)) if secret else None
 
 
 def value_of(text: str, name: str, where: str) -> str:
