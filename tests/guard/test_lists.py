@@ -3,8 +3,11 @@
 import time
 from collections.abc import Sequence
 
+import pytest
+
 from guard.reviews import list_of
-from mcpwatch.guard.review import MOST_JUDGED, Review
+from mcpwatch.guard import review as rules
+from mcpwatch.guard.review import MOST_JUDGED, Facts, Review
 from mcpwatch.store.levels import DANGER, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
@@ -167,3 +170,70 @@ def test_b15_where_too_much_is_held_to_compare_only_what_is_listed_passes() -> N
 def test_a_refusal_quotes_a_long_uri_only_in_part() -> None:
     refusal = _resources(**{"memo://{id}": 90.0}).refusal("resource", "memo://" + "a" * 100_000)
     assert refusal is not None and len(refusal.text) < 600
+
+
+def storm(review: Review, lists: int, names: int, score: float = 0.0) -> None:
+    """Lists of names that were never on one before."""
+
+    def judge(definition: Definition, *_: object) -> Verdict:
+        return Verdict(definition.fingerprint, "s", "local", "v1", score)
+
+    for _ in range(lists):
+        n = review.facts.changes
+        list_of(review, [Definition("tool", f"t{n}.{i}", f"f{n}.{i}", "{}") for i in range(names)], judge)
+        review.trim([review])
+
+
+def test_names_without_end_are_forgotten_but_for_those_that_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed once: whatever a server ever listed stayed in the guard's memory."""
+    monkeypatch.setattr(rules, "MOST_REMEMBERED", 100)
+    facts = Facts()
+    review, other = Review("s", facts), Review("s", facts)
+    facts.trim_at = 100
+    one = [Definition("tool", "theirs", "theirs", "{}")]
+    list_of(other, one, lambda d, *_: Verdict(d.fingerprint, "s", "local", "v1", 45.0))
+    facts.reviews[("tool", "blocked", "blocked")] = "blocked"
+    list_of(
+        review,
+        [Definition("tool", name, name, "{}") for name in ("blocked", "poison", "plain")],
+        lambda d, *_: Verdict(d.fingerprint, "s", "local", "v1", 100.0 if d.name == "poison" else 0.0),
+    )
+    for _ in range(30):
+        storm(review, 1, 50)
+        review.trim([review, other])
+        assert len(facts.versions) <= 450 and len(facts.texts["tool"]) <= 300
+    assert review.refusal("tool", "poison") and review.refusal("tool", "blocked")
+    assert "theirs" in facts.versions and "plain" not in facts.texts["tool"]
+    assert review.facts.scores["theirs"] == 45.0, "another session lists it"
+
+
+def test_held_names_without_end_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MOST_REMEMBERED", 100)
+    review = Review("s")
+    review.facts.trim_at = 100
+    storm(review, 30, 50, score=100.0)
+    assert len(review.facts.versions) <= 450 and len(review.facts.scores) <= 450
+    newest = max(review.facts.texts["tool"], key=lambda name: int(name[1:].split(".")[0]))
+    assert review.refusal("tool", newest)
+
+
+def test_a_text_that_is_back_after_it_was_forgotten_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MOST_REMEMBERED", 100)
+    review = Review("s")
+    review.facts.trim_at = 100
+    page = [Definition("tool", "plain", "plain", "{}")]
+    list_of(review, page, lambda d, *_: Verdict(d.fingerprint, "s", "local", "v1", 0.0))
+    storm(review, 30, 50)
+    assert [d.name for d in review.unjudged("tool", page, "v1", first=True).texts] == ["plain"]
+
+
+def test_pages_without_end_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MOST_LISTED", 100)
+    review = Review("s")
+    for n in range(5):
+        page = [Definition("tool", f"t{n}.{i}", f"f{n}.{i}", "{}") for i in range(50)]
+        hidden, _ = list_of(
+            review, page, lambda d, *_: Verdict(d.fingerprint, "s", "local", "v1", 0.0), first=n == 0, last=False
+        )
+        assert len(hidden) == (0 if n < 2 else 50)
+    assert len(review.names("tool")) == 100

@@ -243,8 +243,8 @@ class Gate:
         still judge; only what people decided is not known.
         """
         self._refresh_reading(HELLO_DEADLINE_S if kind == "instructions" else OPEN_DEADLINE_S)
-        hidden, write = self._reading.page(kind, found, first=first, last=last, review=review)
-        self._recorder.defer(write)
+        hidden, writing = self._reading.page(kind, found, first=first, last=last, review=review)
+        self._recorder.defer(*writing)
         return hidden
 
     def held(self, kind: str, name: str | None, review: Review | None = None) -> Refusal | None:

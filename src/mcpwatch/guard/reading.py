@@ -6,6 +6,8 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
+from sys import getsizeof
+from typing import NamedTuple
 
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import TOOL, Facts, Judge, Review
@@ -17,6 +19,13 @@ from mcpwatch.store.records import Call, Definition, Policy, Verdict
 from mcpwatch.store.transaction import Transaction
 
 RULES_DEADLINE_S = 10.0  # a first list waits this long for the rules to be loaded
+
+
+class Writing(NamedTuple):
+    """What is to be written about a page, and about how many bytes it holds until then."""
+
+    write: Callable[[Transaction], None]
+    size: int
 
 
 class Reading:
@@ -105,7 +114,7 @@ class Reading:
 
     def page(
         self, kind: str, found: Sequence[Definition], *, first: bool, last: bool, review: Review | None = None
-    ) -> tuple[set[int], Callable[[Transaction], None]]:
+    ) -> tuple[set[int], Writing]:
         """Judge a page of a list. Returns the positions to leave out, and what is to be written about it."""
         self._loaded.wait(RULES_DEADLINE_S)
         judge, rules = self._judge
@@ -119,7 +128,10 @@ class Reading:
         with self._lock:
             hidden = review.listing(kind, found, verdicts, first=first, last=last)
             complete = review.names(kind) if last else None
-        return hidden, partial(self._save, kind, tuple(kept), verdicts, complete)
+            review.trim([self._review, *self._sharing])
+        return hidden, Writing(
+            partial(self._save, kind, tuple(kept), verdicts, complete), _held_bytes(kept, complete)
+        )
 
     def _save(
         self,
@@ -137,6 +149,11 @@ class Reading:
                 save_verdict(tx, verdict)
         if complete is not None:
             mark_gone(tx, self._server, kind, complete)
+
+
+def _held_bytes(kept: Sequence[Definition], complete: set[tuple[str, str]] | None) -> int:
+    """About what a page holds in memory until it is written."""
+    return sum(getsizeof(x.json) + 1000 for x in kept) + 100 * len(complete or ())
 
 
 def _not_judged(

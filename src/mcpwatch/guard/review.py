@@ -12,7 +12,7 @@ import msgspec
 
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.store.forgetting import UNREAD
-from mcpwatch.store.levels import CAUTION, DANGER, DANGER_FROM, level_of
+from mcpwatch.store.levels import CAUTION, CAUTION_FROM, DANGER, DANGER_FROM, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
 
 TOOL, RESOURCE, TEMPLATE = "tool", "resource", "template"
@@ -20,6 +20,7 @@ MOST_JUDGED = 1000  # definitions of one list: beyond it they are held unread, o
 MOST_READ = 4_000_000  # characters of one page: some seconds' work where all of it was made to be slow
 MOST_COMPARED = 100_000  # characters of held names or URIs; where there are more, what is not listed is held
 MOST_SHOWN = 200  # characters of a name in a refusal
+MOST_REMEMBERED = 10_000  # names off the list, and texts that hold nothing, remembered of one server
 MOST_LISTED = 50_000  # names of one list: what pages without end bring beyond is left out of them
 
 # Judges one definition by the rules: (definition, server, this server's tool names, other servers' tool names).
@@ -72,6 +73,7 @@ class Facts:
         self.approved_names: set[tuple[str, str]] = set()
         self.strict = False
         self.version = -1  # of the policy this was read under
+        self.trim_at = MOST_REMEMBERED  # texts known: with more, what counts no longer is forgotten
         self.changes = 0  # grows with everything that may change an answer about a name
 
     def load(self, known: ServerDefinitions, *, strict: bool, version: int) -> None:
@@ -93,6 +95,10 @@ class Facts:
         self.approved_names = {(k, n) for (k, n, _), decision in self.reviews.items() if decision == "approved"}
         self.inventory = dict(known.inventory)
         self.strict, self.version = strict, version
+
+    def dangerous(self, fingerprint: str) -> bool:
+        """Whether a text was read, and may be held for what it says."""
+        return self.versions.get(fingerprint) != UNREAD and self.scores.get(fingerprint, 0.0) >= CAUTION_FROM
 
 
 class Review:
@@ -196,6 +202,33 @@ class Review:
         for verdict in verdicts:
             self._judged(verdict)
         return {i for i, definition in enumerate(found) if self.why_held(kind, definition.name)}
+
+    def trim(self, reviews: Iterable[Review]) -> None:
+        """Forget, the oldest first, what is neither on a list of these reviews nor held nor decided about: a server
+        may list new names without end. What was not read counts as never seen; of what is held, the newest stay."""
+        facts = self.facts
+        if len(facts.versions) <= facts.trim_at:
+            return
+        facts.changes += 1
+        here = [facts.listed, facts.latest, *(review._seen for review in reviews), self._seen]
+        live = {fingerprint for _, _, fingerprint in facts.reviews}
+        for kind, texts in facts.texts.items():
+            listed: set[str] = set().union(*(lists.get(kind, {}) for lists in here))
+            decided = {name for of, name, _ in facts.reviews if of == kind}
+            off = [name for name in texts if name not in listed and name not in decided]
+            off.sort(key=lambda name: any(map(facts.dangerous, texts[name])))
+            for name in off[: max(0, len(off) - MOST_REMEMBERED)]:
+                del texts[name]
+            live.update(*texts.values())
+        for lists in here:
+            for names in lists.values():
+                live.update(*names.values())
+        others = [f for f in facts.versions if f not in live]
+        others.sort(key=facts.dangerous)
+        for fingerprint in others[: max(0, len(others) - MOST_REMEMBERED)]:
+            facts.versions.pop(fingerprint)
+            facts.scores.pop(fingerprint, None)
+        facts.trim_at = len(facts.versions) + MOST_REMEMBERED
 
     def listed_before(self, kind: str, *, first: bool) -> int:
         """Names that earlier pages of the list have brought."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mcpwatch.store.database import StateError, storable
+from mcpwatch.store.deferred import Deferred, Work
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import masked, masked_name, preview
@@ -79,7 +80,7 @@ class Recorder:
         self._forgetting = threading.Lock()
         self._unwritten: dict[int, tuple[Call, bool]] = {}
         self._lost = 0
-        self._deferred: deque[Callable[[Transaction], None]] = deque(maxlen=QUEUE_MOST)
+        self._deferred = Deferred()
         self._warnings: deque[str] = deque(maxlen=100)
         self._pruning = False
         self._prune_at = 0
@@ -105,7 +106,7 @@ class Recorder:
                 self._room.wait(RETRY_S)
 
     def _full(self) -> bool:
-        return len(self._queue) > QUEUE_MOST or self._waiting_bytes > BYTES_MOST
+        return len(self._queue) > QUEUE_MOST or self._waiting_bytes > BYTES_MOST or self._deferred.full
 
     def nudge(self) -> None:
         """Something is to be written."""
@@ -129,10 +130,16 @@ class Recorder:
             self._news.append(session)
         self.nudge()
 
-    def defer(self, work: Callable[[Transaction], None]) -> None:
-        """Do this in the next batch's transaction; again in the one after, should that fail."""
-        self._deferred.append(work)
+    def defer(self, work: Work, size: int) -> None:
+        """Do this, which holds so many bytes, in one of the next transactions; again in another, should that fail."""
+        self._deferred.put(work, size)
         self.nudge()
+        if self._deferred.full:
+            self._room.clear()
+            if not self._failing and self._full():
+                self._room.wait(RETRY_S)
+            if self._deferred.full:
+                self._deferred.drop_excess()
 
     def warn(self, text: str) -> None:
         """A row in the audit, for the screen and `mcpwatch doctor`."""
@@ -187,7 +194,7 @@ class Recorder:
                     self._waiting_bytes = 0  # two threads add to it: a lost sum is forgotten here
                 if not self._full():
                     self._room.set()
-                if not self._queue and not self._news:
+                if not self._queue and not self._news and not self._deferred:
                     break
         except StateError as error:
             return self._failed(error)
@@ -234,6 +241,8 @@ class Recorder:
                 if done:
                     self._waiting_bytes -= len(call.arguments) + len(call.result)
                 self._lost += 1
+        if self._deferred.full:
+            self._deferred.drop_excess()
 
     def _write(self, ledger: Ledger) -> None:
         batch = [call for call, _ in self._unwritten.values()]
@@ -245,10 +254,7 @@ class Recorder:
             self._settle(tx)
             for lock_utc in {call.lock_utc for call in batch if call.lock_utc}:
                 tx.count_refused(sum(call.lock_utc == lock_utc for call in batch), lock_utc)
-            for _ in range(len(self._deferred)):
-                work = self._deferred.popleft()
-                tx.on_rollback.append(partial(self._deferred.appendleft, work))
-                work(tx)
+            self._deferred.run(tx)
             self._write_warnings(tx)
             ledger.clock.mark(db)
             own = self._own.write(tx, ledger) if any(call.session is None for call in batch) else 0
@@ -266,16 +272,20 @@ class Recorder:
             self._usage.add(db, (call for call, done in self._unwritten.values() if done))
 
     def _write_warnings(self, tx: Transaction) -> None:
-        lost, warnings = self._lost, list(self._warnings)
+        lost, lists, warnings = self._lost, self._deferred.lost, list(self._warnings)
         for warning in warnings:
             tx.audit("mcpwatch", "warning", masked(warning))
         if lost:
             tx.audit("mcpwatch", "records-lost", f"{lost} calls could not be recorded")
+        if lists:
+            tx.audit("mcpwatch", "records-lost", f"{lists} lists of definitions could not be recorded")
         self._lost = 0
+        self._deferred.lost -= lists
         self._warnings.clear()
 
         def restore() -> None:
             self._lost += lost
+            self._deferred.lost += lists
             self._warnings.extendleft(reversed(warnings))
 
         tx.on_rollback.append(restore)
