@@ -30,7 +30,7 @@ QUEUE_MOST = 16_384  # begins and ends waiting to be written; beyond it a relay 
 BYTES_MOST = 6 << 20  # likewise, of their bodies
 FLOOD = 4096  # with more than this waiting, bodies are no longer quoted: figures before previews
 RETRY_S = 1.0  # between tries while the state file cannot be written
-NOTE_MOST = 4096  # characters of a note, or of a code
+NOTE_MOST = 1024  # characters of a note, or of a code
 CHUNK = 64  # rows to an INSERT
 BATCH = 256  # rows to a transaction: an armed gate waits for at most one
 _COLUMNS = 22
@@ -305,7 +305,7 @@ class Recorder:
             whole = self._record == "full"
             arguments, result = preview(call.arguments, whole=whole), preview(call.result, whole=whole)
         method = call.method if call.method == "tools/call" else masked_name(call.method)
-        code, note = call.code and masked(call.code)[:NOTE_MOST], call.note and masked(call.note)[:NOTE_MOST]
+        code, note = call.code and _masked_note(call.code), call.note and _masked_note(call.note)
         return (
             session << 32 | call.n, rev, session, self._server, method, masked_name(call.tool), call.from_server,
             call.protected, call.started_utc, call.duration_ns, call.arguments_bytes, call.result_bytes,
@@ -329,3 +329,8 @@ class Recorder:
                 self._pruning = retention.step(ledger)
         except StateError as error:
             self._on_state(error)
+
+
+def _masked_note(text: str) -> str:
+    # It may quote a name of any length, and a secret across the cut is still to be recognised.
+    return masked(text[: 2 * NOTE_MOST])[:NOTE_MOST]
