@@ -63,7 +63,6 @@ def test_command_lines_through_mcpwatch(words, found):
         ({"command": ""}, "not a text"),
         ({"command": []}, "not a text"),
         ({"command": "s", "url": "http://x"}, "a command and an address"),
-        ({"command": "s", "env": {"PYTHONHOME": "/x"}}, "PYTHONHOME"),
         ({"command": "s", "dev": {"debug": {"type": "node"}}}, "debugged"),
         ({"url": "http://x"}, "over HTTP"),
     ],

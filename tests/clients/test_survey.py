@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -36,7 +37,9 @@ def test_every_status(tmp_path):
             "ours": stdio(PROGRAM, "run", "--name", "ours", "--", "x"),
             "old": stdio("/gone/bin/mcpwatch", "run", "--name", "old", "--", "x"),
             "bare": stdio("mcpwatch", "run", "--", "x"),
-            "module": stdio("/v/bin/python", "-m", "mcpwatch", "run", "--", "x"),
+            "module": stdio(sys.executable, "-P", "-m", "mcpwatch", "run", "--", "x"),
+            "loose": stdio(sys.executable, "-m", "mcpwatch", "run", "--", "x"),
+            "python": stdio("python3", "-I", "-m", "mcpwatch", "run", "--", "x"),
             "plain": stdio("x"),
             "web": {"url": "https://x"},
             "behind": stdio("pipelock", "mcp", "proxy", "--", PROGRAM, "run", "--", "x"),
@@ -50,9 +53,11 @@ def test_every_status(tmp_path):
         "old": "drifted",
         "bare": "drifted",
         "module": "watched",
+        "loose": "drifted",
+        "python": "drifted",
         "plain": "unwatched",
         "web": "http",
-        "behind": "watched",
+        "behind": "drifted",
     }
     (change,) = plan_wrap(files, PROGRAM)
     assert [(step.server.name, step.action) for step in change.steps] == [
@@ -62,7 +67,8 @@ def test_every_status(tmp_path):
     ]
     apply(change)
     files = survey(machine, PROGRAM)
-    assert set(statuses(files).values()) == {"watched", "http"}
+    assert [name for name, status in statuses(files).items() if status == "drifted"] == ["loose", "python", "behind"]
+    assert set(statuses(files).values()) == {"watched", "http", "drifted"}
     assert [change.steps for change in plan_wrap(files, PROGRAM)] == [()]
 
 

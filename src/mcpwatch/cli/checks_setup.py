@@ -17,7 +17,7 @@ from mcpwatch.store.paths import config_file
 from mcpwatch.tui.fmt import plural
 
 _AMISS = {
-    Status.DRIFTED: (Level.WRONG, "not reached through this mcpwatch any longer"),
+    Status.DRIFTED: (Level.WRONG, "not through this mcpwatch, or not for certain"),
     Status.REMOVED: (Level.NOTE, "wrapped once, and changed back by someone"),
     Status.UNWATCHED: (Level.NOTE, "not wrapped"),
     Status.HTTP: (Level.NOTE, "reached at an address, past mcpwatch"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcpwatch.clients.node import Member, Node
 from mcpwatch.clients.table import Place
@@ -69,10 +69,12 @@ class Form:
 class Wrapped:
     """A command line that goes through mcpwatch: `count` words stand before the server's own."""
 
-    program: str  # "" when Python is told to run the module: which mcpwatch that is cannot be seen
+    program: str
     name: str
     count: int
     joined: bool  # --name=NAME
+    module: bool = False  # `program` is a Python that is told to run the module …
+    isolated: bool = False  # … and not to look for it in its working folder
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,12 @@ class Entry:
         return None if form is None else wrapped(form.texts)
 
     @property
+    def bridge(self) -> Wrapped | None:
+        """How mcpwatch reaches an address for it, if it does."""
+        form = self.form
+        return None if form is None else bridge(form.texts)
+
+    @property
     def proxy(self) -> str:
         """The other guard it goes through, or ""."""
         form = self.form
@@ -137,7 +145,19 @@ class Entry:
         """Whether mcpwatch runs within its arguments, behind another program, or as a bridge to a URL."""
         form = self.form
         texts = [] if form is None else form.texts
-        return bridged(texts) or any(wrapped(texts[i:]) for i in range(1, len(texts)))
+        return bridge(texts) is not None or any(wrapped(texts[i:]) for i in range(1, len(texts)))
+
+    @property
+    def unclear(self) -> str:
+        """Why clients may disagree about what it starts, or ""."""
+        form = self.form
+        if self.doubled:
+            return "two servers of the file have this name"
+        twice = self.node.twice() or (form.holder.twice() if form is not None else "")
+        if twice:
+            return f"the key {twice!r} appears twice in it"
+        both = form is not None and self.url is not None
+        return "it has a command and an address: which of them is used only its client knows" if both else ""
 
     def reason(self, placeholders: bool) -> str:
         """Why its command line must stay as it is, or "". `placeholders`: the client expands them in arguments."""
@@ -145,13 +165,8 @@ class Entry:
         if form is None:
             return "it is reached over HTTP" if self.url is not None else "it has no command"
         command, args = form.command.node, form.args.node if form.args else None
-        if self.doubled:
-            return "two servers of the file have this name"
-        twice = self.node.twice() or form.holder.twice()
-        if twice:
-            return f"the key {twice!r} appears twice in it"
-        if self.url is not None:
-            return "it has a command and an address"
+        if self.unclear:
+            return self.unclear
         fixed = next((node.fixed for node in (self.node, command, args, *form.words) if node and node.fixed), "")
         if fixed:
             return fixed
@@ -182,10 +197,6 @@ class Entry:
         dev = self.node.get("dev")
         if dev is not None and dev.get("debug") is not None:
             return "it is being debugged (dev.debug), which needs its own command"
-        for key in ENV_KEYS:
-            env = self.node.get(key)
-            if env is not None and env.get("PYTHONHOME") is not None:
-                return "it sets PYTHONHOME, with which mcpwatch itself would not start"
         return ""
 
 
@@ -219,40 +230,47 @@ def _reach(node: Node, keys: tuple[str, ...], way: tuple[str, ...]) -> Iterator[
 def wrapped(words: Sequence[str]) -> Wrapped | None:
     """What a command line says of mcpwatch, when that is what it starts."""
     start = _run(words)
-    if start is None:
-        return None
-    at, program = start
-    return _options(words, at, program)
+    return None if start is None else _options(words, start)
 
 
-def bridged(words: Sequence[str]) -> bool:
-    """Whether a command line is `mcpwatch run` in front of a URL."""
+def bridge(words: Sequence[str]) -> Wrapped | None:
+    """What a command line says of mcpwatch, when that is `mcpwatch run` in front of a URL: all words are its own."""
     start = _run(words)
     if start is None:
-        return False
-    options = list(words[start[0] :])
+        return None
+    options = list(words[start.count :])
     options = options[: options.index("--")] if "--" in options else options
-    return any(word.partition("=")[0] == "--url" for word in options)
+    if not any(word.partition("=")[0] == "--url" for word in options):
+        return None
+    name = ""
+    for i, word in enumerate(options):
+        option, equals, value = word.partition("=")
+        if option == "--name":
+            name = value if equals else "".join(options[i + 1 : i + 2])
+    return replace(start, name=name, count=len(words))
 
 
-def _run(words: Sequence[str]) -> tuple[int, str] | None:
-    """(position behind `run`, program; "" for Python's -m) of a command line that starts mcpwatch's guard."""
+def _run(words: Sequence[str]) -> Wrapped | None:
+    """A command line that starts mcpwatch's guard, as far as `run`."""
     if not words:
         return None
-    at, program = 1, words[0]
-    if _stem(program).startswith("python"):
+    at, module, flags = 1, _stem(words[0]).startswith("python"), set()
+    if module:
         while at < len(words) and words[at] in ("-I", "-E", "-s", "-P", "-u"):
+            flags.add(words[at])
             at += 1
         if list(words[at : at + 2]) != ["-m", "mcpwatch"]:
             return None
-        at, program = at + 2, ""
-    elif not _is_named(program, "mcpwatch"):
+        at += 2
+    elif not _is_named(words[0], "mcpwatch"):
         return None
-    return (at + 1, program) if at < len(words) and words[at] == "run" else None
+    if at >= len(words) or words[at] != "run":
+        return None
+    return Wrapped(words[0], "", at + 1, False, module, bool(flags & {"-I", "-P"}))
 
 
-def _options(words: Sequence[str], at: int, program: str) -> Wrapped | None:
-    name, joined = "", False
+def _options(words: Sequence[str], start: Wrapped) -> Wrapped | None:
+    at, name, joined = start.count, "", False
     while at < len(words) and words[at].startswith("-"):
         option, equals, value = words[at].partition("=")
         at += 1
@@ -264,7 +282,7 @@ def _options(words: Sequence[str], at: int, program: str) -> Wrapped | None:
             value = words[at]
             at += 1
         name, joined = value, bool(equals)
-    return Wrapped(program, name, at, joined) if at < len(words) else None
+    return replace(start, name=name, count=at, joined=joined) if at < len(words) else None
 
 
 def _is_named(text: str, name: str) -> bool:

@@ -5,7 +5,7 @@ Data for the commands and the screen; nothing is changed here.
 
 from __future__ import annotations
 
-import shutil
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,11 +15,12 @@ from pathlib import Path
 from mcpwatch.clients import registry
 from mcpwatch.clients.address import without_key
 from mcpwatch.clients.document import MAX_BYTES, Document, generic
-from mcpwatch.clients.entry import Entry
+from mcpwatch.clients.entry import Entry, Wrapped
 from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.node import Unreadable
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.table import CLIENTS, Client, Place, Scope
+from mcpwatch.clients.variables import Around, misleading
 from mcpwatch.store.files import read_regular
 
 BY_PATH = Client("file", "File", "", ())
@@ -30,7 +31,7 @@ class Status(StrEnum):
 
     WATCHED = "watched"  # through mcpwatch
     UNWATCHED = "unwatched"
-    DRIFTED = "drifted"  # through another mcpwatch than this one, or one that is gone
+    DRIFTED = "drifted"  # through another mcpwatch than this one, or one that is gone, or it cannot be told
     REMOVED = "removed"  # it was watched, and its entry was changed back by someone else
     HTTP = "http"  # at an address, past mcpwatch
 
@@ -79,7 +80,7 @@ def survey(
     """Every configuration file there is of `clients` (all, when none is named), or of the paths given instead.
 
     `program` is the absolute path of this mcpwatch: what starts another one has drifted."""
-    look = _Look(program, registry.wrapped(), gateway)
+    look = _Look(program, registry.wrapped(), gateway, surroundings)
     if files:
         return [look.at(BY_PATH, None, "user", path) for path in files]
     found: dict[Path, ConfigFile] = {}
@@ -111,6 +112,13 @@ def _candidates(surroundings: Surroundings) -> list[tuple[Client, Place, Path]]:
     ]
 
 
+def _project(place: Place | None, path: Path) -> Path | None:
+    """The project that a file in such a place is for."""
+    if place is None or place.scope != "project":
+        return None
+    return path.parents[place.path.count("/") - 1]
+
+
 @dataclass(frozen=True)
 class _Look:
     """One look at the machine."""
@@ -118,6 +126,7 @@ class _Look:
     program: str
     once: registry.Entries
     gateway: Gateway | None
+    surroundings: Surroundings
 
     def at(self, client: Client, place: Place | None, scope: Scope, path: Path) -> ConfigFile:
         """A file that is there."""
@@ -129,31 +138,51 @@ class _Look:
         except Unreadable as error:
             return ConfigFile(client, path, scope, str(error))
         names = self.once.get(str(path), {})
-        servers = tuple(self.server(entry, client, names) for entry in document.entries)
+        project = _project(place, path)
+        projects = self.surroundings.projects() if project is None else [project]
+        around = Around(self.surroundings.env, self.surroundings.home, projects)
+        servers = tuple(self.server(entry, client, names, around) for entry in document.entries)
         return ConfigFile(client, path, scope, "", servers, document)
 
-    def is_this(self, program: str) -> bool:
-        """Whether a command line's program is this mcpwatch: by its path, or by a name that the PATH leads there."""
-        if program in (self.program, ""):
-            return True
-        found = shutil.which(program) if Path(program).name == program else None
-        return found is not None and Path(found).resolve() == Path(self.program).resolve()
+    def is_this(self, wrapped: Wrapped) -> bool:
+        """Whether a command line starts this mcpwatch: by the path that we would write, or by our own Python. A name
+        is whatever the client's PATH makes of it, and another path is what stands there when the client starts it."""
+        if wrapped.module:
+            return wrapped.isolated and wrapped.program == sys.executable
+        return wrapped.program == self.program
 
-    def server(self, entry: Entry, client: Client, names: dict[str, str]) -> Server:
+    def server(self, entry: Entry, client: Client, names: dict[str, str], around: Around) -> Server:
         """What is to be said of one entry; `names` are those we gave in its file."""
         guard, detail, reason = names.get("\n".join(entry.way), ""), "", ""
-        wrapped = entry.wrapped
+        wrapped = entry.wrapped or entry.bridge
         if wrapped is not None:
-            guard, status = wrapped.name, Status.WATCHED
-            if not self.is_this(wrapped.program):
-                status, detail = Status.DRIFTED, wrapped.program
+            guard, detail = wrapped.name, wrapped.program
+            status, reason = self.through(entry, wrapped, around)
         elif entry.inside:
-            status, reason = Status.WATCHED, "mcpwatch is in it already"
+            status, reason = (
+                Status.DRIFTED,
+                "another program starts mcpwatch: whether this one cannot be told",
+            )
         elif entry.form is None:
             return self.reached(entry, client, guard)
         else:
-            status, reason = Status.REMOVED if guard else Status.UNWATCHED, entry.reason(client.placeholders)
+            status = Status.REMOVED if guard else Status.UNWATCHED
+            reason = entry.reason(client.placeholders) or misleading(entry, around, wrapped=False)
         return Server(entry.name, status, guard, detail, reason, entry.disabled, entry.proxy, entry)
+
+    def through(self, entry: Entry, wrapped: Wrapped, around: Around) -> tuple[Status, str]:
+        """What is to be said of an entry that starts a mcpwatch, and why it is left as it is."""
+        reason = entry.unclear or misleading(entry, around, wrapped=True)
+        bridge = entry.wrapped is None
+        if reason:
+            return Status.DRIFTED, reason
+        if self.is_this(wrapped):
+            return Status.WATCHED, "mcpwatch is in it already" if bridge else ""
+        if bridge:
+            return Status.DRIFTED, f"it starts another mcpwatch: write {self.program} as its command"
+        if wrapped.module:
+            return Status.DRIFTED, "which mcpwatch its Python finds cannot be told: unwrap it, then wrap it"
+        return Status.DRIFTED, ""
 
     def reached(self, entry: Entry, client: Client, guard: str) -> Server:
         """What is to be said of an entry with an address."""

@@ -46,6 +46,8 @@ def advice(row: EntryLine | FileLine | None) -> str:
         return "" if row.entries else "No server is configured in this file."
     if row.status is Status.WATCHED:
         return "Its calls pass through mcpwatch." + (" u takes it out." if row.unwraps else "")
+    if row.status is Status.DRIFTED and not row.wraps:
+        return "Whether its calls pass through this mcpwatch is not certain, for the reason beside it."
     asks = " `mcpwatch wrap --probe` asks it." if "--probe" in row.remark else ""
     return f"{_ADVICE[row.status]}{asks}"
 
