@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import webbrowser
+from typing import TYPE_CHECKING
 
 import click
 
-from mcpwatch.cli import exits
+from mcpwatch.cli import ask, exits
 from mcpwatch.cli.output import safe
+
+if TYPE_CHECKING:
+    from mcpwatch.relay.oauth_checks import SeveralHosts
 
 
 @click.command("login", epilog="Example: mcpwatch login notes")
@@ -22,7 +26,8 @@ def command(server: str, no_browser: bool, forget: bool) -> None:
     The tokens are kept beside the state file, readable by you only, and refreshed by the gateway. A client that sends
     an Authorization header of its own keeps using that.
     """
-    from mcpwatch.relay.oauth_login import NotLoggedIn, login, logout
+    from mcpwatch.relay.oauth_checks import NotLoggedIn, SeveralHosts
+    from mcpwatch.relay.oauth_login import login, logout
     from mcpwatch.store.config import ConfigError, load
 
     try:
@@ -41,7 +46,24 @@ def command(server: str, no_browser: bool, forget: bool) -> None:
             webbrowser.open(address)
 
     try:
-        asyncio.run(login(server, defined.url, show))
+        try:
+            asyncio.run(login(server, defined.url, show))
+        except SeveralHosts as several:
+            _agree(server, several)
+            asyncio.run(login(server, defined.url, show, several.hosts))
     except (NotLoggedIn, OSError) as error:
         raise exits.Failure(f"not logged in to {server}: {error}") from error
     click.echo(f"Logged in to {server}; the gateway uses it from now on.")
+
+
+def _agree(server: str, several: SeveralHosts) -> None:
+    """Ask whether these hosts belong together. Raises Failure, also where there is no terminal."""
+    if not ask.possible():
+        raise exits.Failure(
+            f"not logged in to {server}: a person must say, at a terminal, that these are one: {several}"
+        )
+    click.echo(f"For {safe(server)} there are several hosts. Who gets the code gets your access.")
+    for what, host in several.each():
+        click.echo(f"  {what:<18}{safe(host)}")
+    if ask.word("Do you know that they belong together? [y/N] ").casefold() not in ("y", "yes"):
+        raise exits.Failure(f"not logged in to {server}: its hosts do not belong together")

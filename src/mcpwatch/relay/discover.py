@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +21,7 @@ from msgspec import Raw
 from mcpwatch.protocol.definitions import LIST_KEYS, MAX_ITEMS, read_page
 from mcpwatch.protocol.message import Malformed
 from mcpwatch.relay.launch import environment, launched
+from mcpwatch.relay.sdk_logs import silence
 from mcpwatch.store.records import Definition
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def discover(target: Target, deadline_s: float = DEADLINE_S) -> Found:
     import anyio
     import mcp  # noqa: F401 - half a second that is not the server's
 
-    _silence()
+    silence()
     found = Found(target, definitions={}, complete=set(), problems=[])
     with tempfile.TemporaryFile() as stderr:
         try:
@@ -267,12 +267,3 @@ def _said(error: BaseException, stderr: IO[bytes]) -> str:
     stderr.seek(max(0, stderr.tell() - _HINT_MAX))
     words = [line.strip() for line in stderr.read().decode("utf-8", "replace").splitlines() if line.strip()]
     return f"{text} (it said: {words[-1]})" if words else text
-
-
-def _silence() -> None:
-    """The SDK logs what servers send, and a logger without a handler prints to the terminal."""
-    for name in ("mcp", "client", "httpx2"):
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 import urllib.parse
 from collections.abc import Callable
 from typing import Any, Final
 
 from mcpwatch.protocol.replies import hello
+from mcpwatch.relay.oauth_checks import Checks, NotLoggedIn
 from mcpwatch.relay.oauth_tokens import Grant, read_all, save
+from mcpwatch.relay.sdk_logs import silence
 
 WAIT_S: Final = 300.0  # for the person
+SAID_MAX: Final = 300  # characters of what went wrong; the server's answer may be in it
 PAGE: Final = "<!doctype html><title>mcpwatch</title><p>{}</p><p>You can close this page.</p>"
-
-
-class NotLoggedIn(Exception):
-    """No token was obtained. One sentence."""
+CAME: Final = "Your answer has come. Whether mcpwatch is logged in now, the terminal says."
+REFUSED: Final = "The login was refused."
+STRANGE: Final = "This is no answer to the login that mcpwatch waits for. It is ignored."
 
 
 class _Storage:
@@ -39,17 +42,23 @@ class _Storage:
         self.client = client_info
 
 
-async def login(server: str, url: str, show: Callable[[str], None], wait_s: float = WAIT_S) -> Grant:
-    """Log in and keep the tokens. `show(address)` brings the person to where they agree. Raises `NotLoggedIn`."""
+async def login(
+    server: str, url: str, show: Callable[[str], None], agreed: tuple[str, ...] = (), wait_s: float = WAIT_S
+) -> Grant:
+    """Log in and keep the tokens. `show(address)` brings the person to where they agree; `agreed` are the hosts of a
+    `SeveralHosts` that they let pass. Raises `NotLoggedIn`, the text of which is not safe for a terminal."""
     import httpx2
     from mcp.client.auth import OAuthClientProvider, OAuthFlowError
     from mcp.shared.auth import OAuthClientMetadata
     from pydantic import AnyUrl
 
+    silence()
     async with _Return() as returned:
         storage = _Storage(None)
 
         async def redirect(address: str) -> None:
+            await checks.endpoints()
+            returned.expect(address)
             show(address)
 
         metadata = OAuthClientMetadata(
@@ -58,16 +67,17 @@ async def login(server: str, url: str, show: Callable[[str], None], wait_s: floa
         provider = OAuthClientProvider(url, metadata, storage, redirect, returned.result)
         headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
         try:
+            checks = Checks(url, provider.context, agreed)
             async with (
                 asyncio.timeout(wait_s),
-                httpx2.AsyncClient(auth=provider, timeout=30) as http,
+                httpx2.AsyncClient(auth=provider, timeout=30, event_hooks={"request": [checks.request]}) as http,
                 http.stream("POST", url, content=hello("mcpwatch login"), headers=headers) as response,
             ):
                 status = response.status_code
         except TimeoutError as error:
             raise NotLoggedIn("nobody agreed in time") from error
-        except (OAuthFlowError, httpx2.HTTPError, ValueError) as error:
-            raise NotLoggedIn(str(error) or type(error).__name__) from error
+        except (OAuthFlowError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+            raise NotLoggedIn((str(error) or type(error).__name__)[:SAID_MAX]) from error
     if storage.tokens is None:
         raise NotLoggedIn(
             "the server did not ask for a login" if status < 400 else f"the server answered with HTTP status {status}"
@@ -106,9 +116,11 @@ def _grant(url: str, storage: _Storage, context: Any) -> Grant:
 
 
 class _Return:
-    """The address of this machine that the authorization server sends the browser back to; good for one answer."""
+    """The address of this machine that the authorization server sends the browser back to; good for one answer. Any
+    page and program can ask for it: only what brings the `state` of the login is an answer (RFC 6749, 10.12)."""
 
     async def __aenter__(self) -> _Return:
+        self._state = ""
         self._came: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
         self._server = await asyncio.start_server(self._visited, "127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/callback"
@@ -117,31 +129,43 @@ class _Return:
     async def __aexit__(self, *exception: object) -> None:
         self._server.close()
 
+    def expect(self, address: str) -> None:
+        """The person is sent to this address: its `state` is what comes back."""
+        self._state = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query)).get("state", "")
+
     async def result(self) -> Any:
         """What the browser brought, for the SDK."""
         from mcp.client.auth import AuthorizationCodeResult, OAuthFlowError
 
         said = await self._came
         if "code" not in said:
-            raise OAuthFlowError(f"the login was refused: {said.get('error', 'no code')}"[:200])
-        return AuthorizationCodeResult(code=said["code"], state=said.get("state"), iss=said.get("iss"))
+            raise OAuthFlowError(f"the login was refused: {said['error']}")
+        return AuthorizationCodeResult(code=said["code"], state=said["state"], iss=said.get("iss"))
 
     async def _visited(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(10):
                 line = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n", 1)[0].decode("latin-1")
-            method, target, _ = line.split(" ", 2)
-            where = urllib.parse.urlsplit(target)
-            here = method == "GET" and where.path == "/callback"
-            said = dict(urllib.parse.parse_qsl(where.query)) if here else {}
-            good = bool(said) and not self._came.done()
-            body = PAGE.format("mcpwatch is logged in." if good and "code" in said else "That did not work.").encode()
-            head = b"HTTP/1.1 %d OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
-            writer.write(head % (200 if good else 404, len(body)) + body)
-            await writer.drain()
-            if good:
-                self._came.set_result(said)
+                said = self._answer(line)
+                if said is not None:
+                    self._came.set_result(said)
+                page = STRANGE if said is None else CAME if "code" in said else REFUSED
+                body = PAGE.format(page).encode()
+                head = b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+                writer.write(head % (b"400 Bad Request" if said is None else b"200 OK", len(body)) + body)
+                await writer.drain()
         except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # not the browser we wait for
         finally:
             writer.close()
+
+    def _answer(self, line: str) -> dict[str, str] | None:
+        """What the first line of a request brings, if it is the answer to this login. Raises ValueError."""
+        method, target, _ = line.split(" ", 2)
+        where = urllib.parse.urlsplit(target)
+        pairs = urllib.parse.parse_qsl(where.query)
+        said = dict(pairs)
+        if method != "GET" or where.path != "/callback" or len(said) != len(pairs) or self._came.done():
+            return None
+        ours = bool(self._state) and secrets.compare_digest(said.get("state", "").encode(), self._state.encode())
+        return said if ours and ("code" in said) != ("error" in said) else None
