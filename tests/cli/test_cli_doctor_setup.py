@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from mcpwatch.cli import exits
+from servers import MCPWATCH
 from servers.gateways import GatewayProcess
 
 
@@ -60,6 +61,20 @@ def test_servers_that_are_not_watched(machine, home):
         machine, "clients"
     )
     assert machine("doctor").code == exits.FAILED
+
+
+def test_one_name_for_two_servers(machine, home):
+    run = ["run", "--name", "notes", "--"]
+    put(
+        home,
+        notes={"command": MCPWATCH, "args": [*run, "npx"]},
+        other={"command": MCPWATCH, "args": [*run, "./evil"]},
+    )
+    (found,) = [row for row in said(machine, "clients") if "several command lines are called notes" in row[1]]
+    assert found[0] == "wrong" and "--name" in found[2]
+    assert machine("clients").out.count("another command line is called notes too") == 2
+    put(home, notes={"command": MCPWATCH, "args": [*run, "npx"]})
+    assert "another command line" not in machine("clients").out
 
 
 def test_the_gateway_that_servers_need(machine, home):

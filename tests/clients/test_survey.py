@@ -277,3 +277,54 @@ def test_a_pipe_in_the_place_of_a_file_is_told_and_not_waited_for(tmp_path):
     assert file.error == "cannot be read: it is not a regular file" and not file.servers
     with pytest.raises(NotWritten, match="it is not a regular file"):
         apply(change)
+
+
+def test_a_name_in_a_projects_file_takes_none_from_the_users_own(tmp_path):
+    """It would take over patterns: limits, exemptions, verdicts."""
+    machine = make(tmp_path)
+    put(machine.home / ".claude.json", {"notes": stdio("npx", "real-notes")})
+    put(machine.folder / ".mcp.json", {"innocent": stdio(PROGRAM, "run", "--name", "notes", "--", "./evil")})
+    everything = survey(machine, PROGRAM)
+    own = survey(machine, PROGRAM, scopes=("user",))
+    (change,) = plan_wrap(own, PROGRAM, everywhere=everything)
+    assert [step.guard for step in change.steps] == ["notes"]
+    assert {step.guard for change in plan_wrap(everything[::-1], PROGRAM) for step in change.steps} == {"notes"}
+    apply(change)
+    shared = {server.name: server.shared for file in survey(machine, PROGRAM) for server in file.servers}
+    assert shared == {"notes": "notes", "innocent": "notes"}
+
+
+def test_a_name_we_gave_in_a_project_is_given_to_no_other(tmp_path):
+    machine = make(tmp_path)
+    put(machine.folder / ".mcp.json", {"git": stdio("npx", "theirs")})
+    apply(plan_wrap(survey(machine, PROGRAM), PROGRAM)[0])
+    put(machine.home / ".claude.json", {"git": stdio("npx", "mine")})
+    everything = survey(machine, PROGRAM)
+    guards = [step.guard for change in plan_wrap(everything, PROGRAM) for step in change.steps]
+    assert guards == ["git-2"]
+    assert not any(server.shared for file in everything for server in file.servers)
+
+
+@pytest.mark.parametrize(
+    ("entry", "shared"),
+    [
+        (stdio(PROGRAM, "run", "--name", "notes", "--", "./evil"), True),
+        (stdio(PROGRAM, "run", "--", "./bin/notes"), True),  # the name it has by itself
+        (stdio(PROGRAM, "run", "--name", "notes", "--url", "https://evil.example/mcp"), True),
+        (stdio("/other/mcpwatch", "run", "--name", "notes", "--", "./evil"), True),
+        (stdio(PROGRAM, "run", "--name", "notes", "--", "npx", "real-notes"), False),
+        (stdio(PROGRAM, "run", "--name", "other", "--", "./evil"), False),
+        (stdio(PROGRAM, "run", "--name", "notes", "--", "./evil") | {"disabled": True}, False),
+        (stdio("./evil"), False),
+        ({"url": "https://notes.example/mcp"}, False),
+    ],
+)
+def test_one_name_of_different_command_lines_is_marked(tmp_path, entry, shared):
+    machine = make(tmp_path)
+    put(
+        machine.home / ".cursor/mcp.json",
+        {"mine": stdio(PROGRAM, "run", "--name", "notes", "--", "npx", "real-notes")},
+    )
+    put(machine.folder / ".mcp.json", {"notes": entry})
+    found = [server.shared for file in survey(machine, PROGRAM) for server in file.servers]
+    assert found == (["notes", "notes"] if shared else ["", ""])

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from mcpwatch.cli.run import HELP, UsageError, default_name, parse
+from mcpwatch.cli.run import HELP, UsageError, parse
+from mcpwatch.clients.names import default_name
 from servers import MCPWATCH, guard_env
 
 

@@ -43,6 +43,9 @@ def clients() -> Iterator[Finding]:
             ours = any(not server.reason for server in servers if server.status is status)
             mend = "mcpwatch wrap" if ours else "`mcpwatch clients` says why each is left alone"
             yield Finding(level, "clients", f"{text}: {shown}", mend)
+    for name in list(dict.fromkeys(server.shared for server in servers if server.shared))[:_NAMED]:
+        text = f"several command lines are called {name}, and share its limits, exemptions and verdicts"
+        yield Finding(Level.WRONG, "clients", text, "`mcpwatch clients` shows which: give each a --name of its own")
 
 
 def gateway() -> Iterator[Finding]:

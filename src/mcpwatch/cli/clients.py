@@ -79,6 +79,7 @@ def _file(file: ConfigFile) -> dict[str, Any]:
                 "disabled": server.disabled,
                 "behind": server.proxy or None,
                 "project": server.project or None,
+                "shares_name": server.shared or None,
             }
             for server in file.servers
         ],
@@ -107,6 +108,11 @@ def _row(server: Server) -> tuple[str, ...]:
         remarks.append(f"behind {server.proxy}")
     if server.project:
         remarks.append(f"for {safe(server.project, limit=200)}")
+    if server.shared:
+        remarks.append(
+            f"another command line is called {safe(server.shared, limit=110)} too: they share limits, exemptions"
+            " and verdicts"
+        )
     if server.disabled:
         remarks.append("disabled at present")
     return (_MARKS[server.status], safe(server.name, limit=60), str(server.status), "; ".join(filter(None, remarks)))

@@ -6,7 +6,6 @@ The client waits for it: no click here, and next to nothing of ours is imported 
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Sequence
 
@@ -38,15 +37,6 @@ executed, 2 for a mistake in the command line, 70 when mcpwatch itself failed.
 Example:
   mcpwatch run --name notes -- npx -y @example/notes-server ~/notes
 """
-
-_RUNNERS = frozenset({"npx", "uvx", "bunx", "pipx", "npm", "pnpm", "yarn", "bun", "deno", "node", "uv"}) | {
-    *("python", "python3", "py", "ruby", "java", "dotnet", "docker", "podman", "sh", "bash", "env", "cmd", "sudo")
-}
-_VERBS = frozenset({"run", "exec", "dlx", "x", "tool", "/c", "-c", "start"})
-_GENERIC = frozenset(
-    {"index", "main", "server", "cli", "app", "src", "dist", "build", "bin", "lib", "__main__", "run"}
-)
-_ENDINGS = (".py", ".js", ".mjs", ".cjs", ".ts", ".jar", ".dll", ".exe", ".cmd", ".sh", ".rb")
 
 
 class UsageError(Exception):
@@ -144,7 +134,11 @@ def parse(argv: Sequence[str]) -> tuple[str, list[str]] | None:
         name = checked(value)
     if not rest:
         raise UsageError("which server? Give the command that starts it, after --")
-    return name if name is not None else default_name(rest), rest
+    if name is None:
+        from mcpwatch.clients.names import default_name
+
+        name = default_name(rest)
+    return name, rest
 
 
 def checked(name: str) -> str:
@@ -152,29 +146,3 @@ def checked(name: str) -> str:
     if not name or len(name) > 100 or not name.isprintable() or any(c in name for c in "/*?[]@"):
         raise UsageError(f"--name {name!r}: 1 to 100 printable characters, none of / * ? [ ] @")
     return name
-
-
-def default_name(command: Sequence[str]) -> str:
-    """What the command runs: the package behind `npx` or `uvx`, the script behind `node` or `python`."""
-    words = [word for word in command if word and not word.startswith("-")]
-    while len(words) > 1 and (_stem(words[0]) in _RUNNERS or words[0] in _VERBS or "=" in words[0]):
-        words.pop(0)
-    path = (words[0] if words else command[0]).replace("\\", "/").rstrip("/")
-    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
-    while len(parts) > 1 and _stem(parts[-1]) in _GENERIC:
-        parts.pop()
-    last = parts[-1] if parts else ""
-    last = last.split("@")[0] or last
-    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in _cut_ending(last))
-    return kept.strip(".-_")[:100] or "server"
-
-
-def _stem(word: str) -> str:
-    return _cut_ending(os.path.basename(word.replace("\\", "/")).lower())  # noqa: PTH119 - pathlib takes 10 ms
-
-
-def _cut_ending(word: str) -> str:
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) > len(ending):
-            return word.removesuffix(ending)
-    return word

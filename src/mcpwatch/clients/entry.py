@@ -75,6 +75,7 @@ class Wrapped:
     joined: bool  # --name=NAME
     module: bool = False  # `program` is a Python that is told to run the module …
     isolated: bool = False  # … and not to look for it in its working folder
+    url: str = ""  # what it reaches, in place of a command
 
 
 @dataclass(frozen=True)
@@ -240,14 +241,13 @@ def bridge(words: Sequence[str]) -> Wrapped | None:
         return None
     options = list(words[start.count :])
     options = options[: options.index("--")] if "--" in options else options
-    if not any(word.partition("=")[0] == "--url" for word in options):
-        return None
-    name = ""
+    given: dict[str, str] = {}
     for i, word in enumerate(options):
         option, equals, value = word.partition("=")
-        if option == "--name":
-            name = value if equals else "".join(options[i + 1 : i + 2])
-    return replace(start, name=name, count=len(words))
+        given[option] = value if equals else "".join(options[i + 1 : i + 2])
+    if "--url" not in given:
+        return None
+    return replace(start, name=given.get("--name", ""), count=len(words), url=given["--url"])
 
 
 def _run(words: Sequence[str]) -> Wrapped | None:

@@ -16,7 +16,7 @@ from mcpwatch.clients.edit import NotEditable, Splice, splice
 from mcpwatch.clients.entry import ENV_KEYS
 from mcpwatch.clients.gateway import Gateway
 from mcpwatch.clients.names import Names
-from mcpwatch.clients.survey import ConfigFile, Server, Status, select
+from mcpwatch.clients.survey import BY_PATH, ConfigFile, Server, Status, select
 from mcpwatch.clients.write import NotWritten, alone, replace_file
 from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
@@ -92,9 +92,17 @@ def plan_wrap(
     servers: Collection[str] = (),
     gateway: Gateway | None = None,
 ) -> list[Change]:
-    """Put mcpwatch before the servers that match. `everywhere`: all files there are, that no name be given twice."""
-    names = _taken([*files, *everywhere], gateway)
-    return [change for file in files if (change := _wrap(file, program, servers, names, gateway))]
+    """Put mcpwatch before the servers that match. `everywhere`: all files there are, that no name be given twice. The
+    user's own files come first: a name that someone else wrote into a project's is not taken from them."""
+    names, changes = Names(), dict[int, Change | None]()
+    for name, known in gateway.servers.items() if gateway is not None else ():
+        names.take(name, (known.url,))
+    for foreign in (False, True):
+        _take(names, (*files, *everywhere), foreign)
+        for i, file in enumerate(files):
+            if _is_foreign(file) is foreign:
+                changes[i] = _wrap(file, program, servers, names, gateway)
+    return [change for _, change in sorted(changes.items()) if change is not None]
 
 
 def plan_unwrap(
@@ -221,16 +229,23 @@ def _audit(change: Change, by: str) -> None:
                 tx.audit(by, said, f"{', '.join(names)[:_WIDTH]} ({change.file.client.name}: {change.file.path})")
 
 
-def _taken(files: Iterable[ConfigFile], gateway: Gateway | None) -> Names:
-    names = Names()
-    for name, known in gateway.servers.items() if gateway is not None else ():
-        names.take(name, (known.url,))
+def _is_foreign(file: ConfigFile) -> bool:
+    """Whether others may have written it."""
+    return file.scope == "project" or file.client is BY_PATH
+
+
+def _take(names: Names, files: Iterable[ConfigFile], foreign: bool) -> None:
+    """The names that stand in the user's own files and those we gave, or the others."""
+    ours = registry.wrapped()
     for file in files:
+        given = ours.get(str(file.path), {})
         for server in file.servers:
             form, wrapped = server.entry.form, server.entry.wrapped
-            if form is not None and wrapped is not None:
+            if form is None or wrapped is None:
+                continue
+            theirs = _is_foreign(file) and given.get("\n".join(server.entry.way)) != wrapped.name
+            if theirs is foreign:
                 names.take(wrapped.name, form.texts[wrapped.count :])
-    return names
 
 
 def _wrap(

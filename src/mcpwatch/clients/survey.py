@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,6 +17,7 @@ from mcpwatch.clients.address import without_key
 from mcpwatch.clients.document import MAX_BYTES, Document, generic
 from mcpwatch.clients.entry import Entry, Wrapped
 from mcpwatch.clients.gateway import Gateway
+from mcpwatch.clients.names import default_name
 from mcpwatch.clients.node import Unreadable
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.table import CLIENTS, Client, Place, Scope
@@ -48,6 +49,7 @@ class Server:
     disabled: bool
     proxy: str  # another guard it goes through
     entry: Entry = field(repr=False, compare=False)
+    shared: str = ""  # its name, when another command line in use has it too
 
     @property
     def project(self) -> str:
@@ -82,7 +84,7 @@ def survey(
     `program` is the absolute path of this mcpwatch: what starts another one has drifted."""
     look = _Look(program, registry.wrapped(), gateway, surroundings)
     if files:
-        return [look.at(BY_PATH, None, "user", path) for path in files]
+        return _shared([look.at(BY_PATH, None, "user", path) for path in files], gateway)
     found: dict[Path, ConfigFile] = {}
     for client, place, path in _candidates(surroundings):
         if (clients and client.id not in clients) or place.scope not in scopes:
@@ -94,7 +96,7 @@ def survey(
         except (OSError, RuntimeError):  # a folder that may not be read, a link to itself
             continue
         found[key] = look.at(client, place, place.scope, path)
-    return list(found.values())
+    return _shared(list(found.values()), gateway)
 
 
 def select(servers: Iterable[Server], patterns: Collection[str]) -> list[Server]:
@@ -110,6 +112,43 @@ def _candidates(surroundings: Surroundings) -> list[tuple[Client, Place, Path]]:
     return [
         (client, place, path) for client in CLIENTS for place in client.places for path in surroundings.paths(place)
     ]
+
+
+def _shared(files: list[ConfigFile], gateway: Gateway | None) -> list[ConfigFile]:
+    """The same, with the servers marked that have a name in common and are not one: they share limits, exemptions and
+    verdicts."""
+    lines: dict[str, set[tuple[str, ...]]] = {}
+    for file in files:
+        for server in file.servers:
+            name, line = _claim(server, gateway)
+            lines.setdefault(name, set()).add(line)
+    several = {name for name, found in lines.items() if name and len(found) > 1}
+    if not several:
+        return files
+    return [
+        replace(file, servers=tuple(_marked(server, _claim(server, gateway)[0], several) for server in file.servers))
+        for file in files
+    ]
+
+
+def _marked(server: Server, name: str, several: Collection[str]) -> Server:
+    return replace(server, shared=name) if name in several else server
+
+
+def _claim(server: Server, gateway: Gateway | None) -> tuple[str, tuple[str, ...]]:
+    """The name that a server in use has at mcpwatch, and its own command line or address; "" when it has none."""
+    entry, form = server.entry, server.entry.form
+    if server.disabled or server.status not in (Status.WATCHED, Status.DRIFTED):
+        return "", ()
+    if form is None:
+        known = gateway.servers.get(server.guard) if gateway is not None else None
+        return server.guard, (known.url if known is not None else "",)
+    if (wrapped := entry.wrapped) is not None:
+        words = form.texts[wrapped.count :]
+        return wrapped.name or default_name(words), tuple(words)
+    if (bridge := entry.bridge) is not None:
+        return bridge.name, (bridge.url,)
+    return "", ()
 
 
 def _project(place: Place | None, path: Path) -> Path | None:

@@ -159,6 +159,8 @@ def _remarks(server: Server) -> Sequence[str]:
         remarks.append(f"behind {server.proxy}")
     if server.project:
         remarks.append(f"for {server.project}")
+    if server.shared:
+        remarks.append(f"another command line is called {server.shared} too: they share limits and verdicts")
     if server.disabled:
         remarks.append("disabled at present")
     return [remark for remark in remarks if remark]
