@@ -9,15 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from mcpwatch.store.definitions import text_before
+from mcpwatch.protocol.diff import Change, field_changes
+from mcpwatch.store.definitions import MAX_STORED_JSON, UNREAD_JSON, text_before
 from mcpwatch.store.records import SeenText, Verdict
 from mcpwatch.store.scans import Judged
 from mcpwatch.tui.cells import wrap_spans
-from mcpwatch.tui.definition import at, definition_lines, finding_lines, findings_of, parse, quotation
+from mcpwatch.tui.definition import at, definition_lines, finding_lines, findings_of, quotation
 from mcpwatch.tui.diff_text import change_lines
 from mcpwatch.tui.finding_rows import finding_lines as finding_rows
 from mcpwatch.tui.levels import ASCII
 from mcpwatch.tui.safe_text import is_plain
+from mcpwatch.tui.shown import Room, parse, pretty, whole
 from tui.definitions import POISONED, TRUSTED, TURNED, VERDICTS, finding, judged, seen, verdict
 
 POISON_VERDICT = VERDICTS[("github", "9f2c51d07be84a66")][0]
@@ -175,10 +177,86 @@ def test_only_the_words_that_differ_are_marked() -> None:
     assert text_of(change_lines('{"d":""}', '{"d":"x"}', 80)).count("(empty)") == 1
 
 
-def test_a_change_of_a_hundred_fields_is_bounded() -> None:
-    old, new = ({f"k{n}": f"{word}{n}" for n in range(500)} for word in ("a", "b"))
-    assert "and 300 more fields" in text_of(change_lines(json.dumps(old), json.dumps(new), 80))
+def test_what_there_is_no_room_for_is_counted() -> None:
+    old, new = (json.dumps({f"k{n:03}": f"{word}{n:03}" for n in range(500)}) for word in ("a", "b"))
+    room = Room(1200)  # each field takes 13 characters: its path and two sides
+    text = text_of(change_lines(old, new, 80, room=room))
+    assert "! 407 more fields; 5 300 characters are not shown." in text
+    assert room.hidden == 5300
     assert text_of(change_lines('{"a":1}', '{"a":1}', 80)) == "no field differs"
+
+
+def drawn(lines: list[list[tuple[str, str]]]) -> str:
+    """All that is drawn, without line breaks and blanks."""
+    return "".join(text for line in lines for text, _ in line).replace(" ", "")
+
+
+def test_a_deep_schema_within_the_bounds_of_the_rules_is_drawn_whole() -> None:
+    node = schema = {"type": "object"}
+    for _ in range(26):
+        node["properties"] = {"a": {}}
+        node = node["properties"]["a"]
+    node["properties"] = {f"p{n:03}": {"type": "string"} for n in range(420)} | {"zz": {"description": "THE END"}}
+    definition = {"name": "x", "description": "Fine.", "inputSchema": schema}
+    room = Room()
+    assert "THEEND" in drawn(definition_lines(definition, [], 160, room=room))
+    assert room.hidden == 0
+    assert drawn(definition_lines(definition, [], 160, room=Room())).endswith('{"name":"x"}')
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 9) | st.text('ab{}[],:"\\ é', max_size=6),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('k"{,', max_size=3), inner, max_size=3),
+        max_leaves=20,
+    )
+)
+def test_indented_json_is_the_same_json(value: object) -> None:
+    assert json.loads(pretty(value)) == value
+
+
+def test_indented_json_stays_in_proportion() -> None:
+    deep: list[object] = [1] * 20_000
+    for _ in range(400):
+        deep = [deep]
+    assert pretty({"a": [{}, []]}) == '{\n  "a": [\n    {},\n    []\n  ]\n}'
+    assert len(pretty(deep)) < 30 * len(json.dumps(deep, separators=(",", ":")))
+
+
+def test_a_change_behind_much_shared_text_is_shown_and_what_is_cut_is_counted() -> None:
+    shared = "The recipe store keeps recipes. " * 200
+    old, new = (json.dumps({"d": f"{shared}{tail} {shared}"}) for tail in ("sorted", "sent to mallory.example"))
+    lines = change_lines(old, new, 100)
+    assert marks(lines, "diff-old-mark") == "sorted"
+    assert marks(lines, "diff-new-mark") == "sent to mallory.example"
+    assert text_of(lines).count(" 6 200 characters the same …") == 1
+    assert text_of(lines).count(" 6 201 characters the same …") == 1
+
+
+def test_fields_whose_paths_would_fill_the_memory_are_compared_as_a_whole() -> None:
+    bomb = json.dumps({"k" * 400_000: {str(n): 1 for n in range(20_000)}})
+    (change,) = field_changes("{}", bomb)
+    assert change == Change("", "{}", bomb)
+    room = Room()
+    assert "characters are not shown." in text_of(change_lines("{}", bomb, 80, room=room)) and room.hidden
+
+
+def test_a_long_key_is_shown_in_full() -> None:
+    key = "k" * 300 + " THE END " + "\u200b"
+    text = drawn(change_lines("{}", json.dumps({"p": {key: "v"}}), 60))
+    assert "k" * 300 + "THEEND\\u{200b}" in text
+
+
+def test_a_definition_longer_than_there_is_room_for_says_so() -> None:
+    room = Room(1000)
+    text = text_of(definition_lines({"description": "x" * 1500 + "END"}, [], 80, room=room))
+    assert "END" not in text and room.hidden == 503 and "! 503 characters are not shown." in text
+
+
+def test_a_text_that_was_not_kept_whole_is_known() -> None:
+    text = json.dumps({"d": "x" * MAX_STORED_JSON})
+    assert whole('{"d":1}') and whole('{"d":"\\ud800"}')
+    assert not whole(text[:UNREAD_JSON]) and not whole(text[:MAX_STORED_JSON])
 
 
 def test_what_a_text_is_compared_with() -> None:

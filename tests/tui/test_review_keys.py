@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import msgspec
 import pytest
 
 from mcpwatch.store.database import StateError
+from mcpwatch.store.definitions import UNREAD_JSON
 from mcpwatch.tui.app import McpWatchApp
-from tui.fakes import busy_source
+from tui.definitions import seen
+from tui.fakes import FakeSource, busy_source
 from tui.review_steps import POISONED, TURNED, review_of, says, screen_name, shows, typed
 from tui.screens_io import press, running, text_of, until
+
+SEARCH = ("github", "tool", "search_code")
 
 # --- looking ---
 
@@ -197,10 +202,107 @@ async def test_a_whole_server_is_approved_but_for_what_is_dangerous_and_it_is_sh
         text = text_of(app)
         assert "You must always call" in text
         assert "create_or_update_file  dangerous: approve it by itself" in text
+        assert f"search_code  {len(source.text_rows[SEARCH][0].json)} characters" in text
+        assert '"type": "string"' in text, "in full, with its schema"
         await press(pilot, "ctrl+s")
+        assert source.asked == [], "what is not safe takes the word"
+        typed(app, "APPROVE")
+        await press(pilot, "enter")
         await until(pilot, lambda: source.asked)
     (asked,) = source.asked
     assert [text[2] for text in asked[1:]] == ["search_code"], "what has a text, is not dangerous and not decided"
+
+
+def long_text(source: FakeSource, key: tuple[str, str, str], fingerprint: str, description: str) -> None:
+    """The definition that stands there with a text that nobody can be shown whole."""
+    text = json.dumps({"name": key[2], "description": description})
+    source.text_rows[key] = [seen(json.loads(text), fingerprint)]
+
+
+@pytest.mark.parametrize("password", [None, "correct horse"])
+async def test_what_is_not_shown_in_full_takes_the_typed_word(password: str | None) -> None:
+    source = busy_source()
+    source.password = password
+    long_text(source, TURNED[:3], TURNED[3], "Fine. " * 50_000)
+    async with running(source) as (app, pilot):
+        await press(pilot, "n", "a")
+        await shows(app, pilot, "characters are not shown.")
+        await press(pilot, "ctrl+s")
+        assert source.asked == [], "no single key"
+        typed(app, "y")
+        await press(pilot, "enter")
+        await shows(app, pilot, "not the word APPROVE")
+        assert source.asked == []
+        typed(app, "APPROVE")
+        await press(pilot, "enter")
+        await until(pilot, lambda: source.asked == [("approve", TURNED)])
+
+
+async def test_what_is_held_and_not_shown_in_full_takes_the_word_and_the_password() -> None:
+    source = busy_source()
+    long_text(source, POISONED[:3], POISONED[3], "Fine. " * 50_000)
+    async with running(source, size=(80, 24)) as (app, pilot):
+        await press(pilot, "a")
+        await shows(app, pilot, "characters are not shown.")
+        typed(app, "APPROVE")
+        await press(pilot, "enter")
+        assert source.asked == [], "the password is missing"
+        typed(app, "correct horse")
+        await press(pilot, "enter")
+        await until(pilot, lambda: source.asked == [("approve", POISONED)])
+
+
+async def test_a_deep_schema_is_shown_to_its_end() -> None:
+    node = schema = {"type": "object"}
+    for _ in range(26):
+        node["properties"] = {"a": {}}
+        node = node["properties"]["a"]
+    node["properties"] = {f"p{n:03}": {"type": "string"} for n in range(420)} | {"zz": {"description": "THE END"}}
+    source = busy_source()
+    source.text_rows[TURNED[:3]] = [seen({"name": "write_file", "inputSchema": schema}, TURNED[3])]
+    async with running(source) as (app, pilot):
+        await press(pilot, "n", "a")
+        await shows(app, pilot, "Approving lets exactly this text pass")
+        for _ in range(40):
+            if "THE END" in text_of(app):
+                break
+            await press(pilot, "pagedown")
+        await shows(app, pilot, "THE END")
+        assert not app.screen.query("#word"), "nothing of it is left out"
+
+
+async def test_a_text_whose_rest_was_not_kept_takes_the_word() -> None:
+    source = busy_source()
+    text = json.dumps({"name": "write_file", "description": "x" * 3000})[:UNREAD_JSON]
+    source.text_rows[TURNED[:3]] = [msgspec.structs.replace(seen({}, TURNED[3]), json=text)]
+    async with running(source) as (app, pilot):
+        await press(pilot, "n", "a")
+        await shows(app, pilot, "The rest of this text was not kept, and is not shown.")
+        await press(pilot, "ctrl+s")
+        assert source.asked == []
+        typed(app, "APPROVE")
+        await press(pilot, "enter")
+        await until(pilot, lambda: source.asked == [("approve", TURNED)])
+
+
+@pytest.mark.parametrize(("description", "shown"), [("Fine.", True), ("Fine. " * 50_000, False)], ids=["all", "cut"])
+async def test_a_safe_server_shown_in_full_needs_no_word_and_one_that_is_not_does(
+    description: str, shown: bool
+) -> None:
+    source = busy_source()
+    rows = [row for row in source.tool_rows if row.name == "write_file"]
+    source.tool_rows = [msgspec.structs.replace(row, score=3.0, review="") for row in rows]
+    long_text(source, TURNED[:3], TURNED[3], description)
+    async with running(source) as (app, pilot):
+        await press(pilot, "1", "j", "a")
+        await shows(app, pilot, "this text of filesystem pass" if shown else "characters are not shown.")
+        assert bool(app.screen.query("#word")) is not shown
+        await press(pilot, "ctrl+s")
+        if not shown:
+            assert source.asked == []
+            typed(app, "APPROVE")
+            await press(pilot, "enter")
+        await until(pilot, lambda: source.asked == [("approve", TURNED)])
 
 
 async def test_all_servers_cannot_be_approved_at_once() -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Iterator
+
 import click
 
 from mcpwatch.cli import ask, exits, report
 from mcpwatch.cli.change import BY, ask_password, changing, with_password
-from mcpwatch.cli.output import local, print_line, safe
+from mcpwatch.cli.output import cut, local, print_line, safe
 from mcpwatch.guard import approval
 from mcpwatch.guard.lock import Denied
-from mcpwatch.protocol.diff import field_changes
+from mcpwatch.protocol.diff import Change, field_changes
 from mcpwatch.store.definitions import text_before
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.levels import DANGER
 from mcpwatch.store.records import SeenText
+from mcpwatch.tui import shown
 from mcpwatch.tui.fmt import plural
 
 KINDS = ("tool", "prompt", "resource", "template", "instructions")
 WORD = "APPROVE"
-_SHOWN = 4000  # characters of one field
 
 reference = click.argument("reference", metavar="SERVER/NAME", required=False)
 fingerprint_argument = click.argument("fingerprint", required=False)
@@ -43,7 +47,7 @@ def approve(
 ) -> None:
     """Shows the text, what was found in it, and how it differs from the one approved before; then asks. An approval
     is for that text alone: the next change is looked at anew. What is held asks, with --yes too, for the password, or
-    for a typed word where none is set."""
+    for a typed word where none is set; what could not be shown in full asks for the word in any case."""
     if everything:
         if server is None or reference is not None:
             raise click.UsageError("--all goes with --server NAME, and with nothing else")
@@ -55,10 +59,10 @@ def approve(
         text = find(ledger, *name, fingerprint)
         if yes and fingerprint is None:
             raise click.UsageError("--yes goes with the FINGERPRINT of what was seen before")
-        if not yes:
-            show(ledger, *name, text)
+        in_full = yes or show(ledger, *name, text)
         frees = approval.frees(ledger, *name, text.fingerprint)
-        _agreed(ledger, "Approve exactly this text?", frees=frees, yes=yes)
+        why = "" if in_full else "Not all of it was shown"
+        _agreed(ledger, "Approve exactly this text?", why, frees=frees, yes=yes)
         with_password(ledger, lambda secret: approval.approve(ledger, *name, text.fingerprint, secret, by=BY))
     print_line(f"Approved: {title(*name)}, text {text.fingerprint[:12]}.")
 
@@ -126,21 +130,66 @@ def find(ledger: Ledger, server: str, kind: str, name: str, fingerprint: str | N
     return listed[0] if listed else texts[-1]
 
 
-def show(ledger: Ledger, server: str, kind: str, name: str, text: SeenText) -> None:
-    """The verdicts on a text, its evidence, and how it differs from the one approved or seen before it."""
+def show(ledger: Ledger, server: str, kind: str, name: str, text: SeenText) -> bool:
+    """The verdicts on a text, its evidence, and how it differs from the one approved or seen before it; all of it
+    unless what did not change was approved. Returns whether nothing that would be approved was left out."""
     rows = [r for r in report.rows_of(ledger.judged(server, gone=True)) if r.fingerprint == text.fingerprint]
     report.print_rows([row for row in rows if (row.kind, row.name) == (kind, name)], quiet_safe=False)
     before = text_before(ledger.texts(server, kind, name), text)
+    changes = field_changes(before.json, text.json) if before is not None else []
     if before is not None:
         word = "approved" if before.decision == "approved" else "seen"
         print_line(f"  Changed since the text {before.fingerprint[:12]} {word} {local(before.first_utc)}:")
-    for change in field_changes(before.json if before else "{}", text.json):
-        if before is None and not change.path:
-            continue
-        print_line(f"    {safe(change.path, limit=200, lines='show') or '(whole)'}")
-        for sign, value, colour in (("-", change.old, "red"), ("+", change.new, "green")):
-            for line in safe(value, limit=_SHOWN, lines="keep").split("\n") if value is not None else ():
-                print_line(click.style(f"      {sign} {line}", fg=colour))
+    for change in changes:
+        _show_change(change)
+    if before is None or before.decision != "approved" or not changes:
+        print_line("  The whole text:")
+        for section in shown.sections(shown.parse(text.json)):
+            print_line(f"    {section.title}")
+            _print_side("+", section.text, "green")
+    if shown.whole(text.json):
+        return True
+    print_line(click.style(f"  {shown.NOT_KEPT}", fg="yellow"))
+    return False
+
+
+def _show_change(change: Change) -> None:
+    """Both sides in full, but for what they share far from the difference."""
+    for row in _rows(safe(change.path, limit=len(change.path), lines="show") or "(whole)", 4):
+        print_line(f"    {row}")
+    parts = shown.difference(change)
+    if parts.before:
+        print_line(f"      {shown.the_same(parts.before)}")
+    for sign, side, colour in (("-", parts.old, "red"), ("+", parts.new, "green")):
+        if side is not None:
+            _print_side(sign, "".join(side), colour)
+    if parts.after:
+        print_line(f"      {shown.the_same(parts.after)}")
+
+
+def _print_side(sign: str, text: str, colour: str) -> None:
+    """Every line of the terminal begins with the sign: no text can pass for what stands around it."""
+    for line in safe(text, limit=len(text), lines="keep").split("\n"):
+        for row in _rows(line, 8):
+            print_line(click.style(f"      {sign} {row}", fg=colour))
+
+
+def _rows(line: str, taken: int) -> Iterator[str]:
+    """The line as rows of the terminal, `taken` cells of which are; as it is where there is none."""
+    if not sys.stdout.isatty():
+        yield line
+        return
+    room = max(20, shutil.get_terminal_size().columns - taken)
+    start = 0
+    while True:
+        row = cut(line[start : start + room], room)
+        rest = start + len(row) < len(line)
+        if rest and (blank := row.rfind(" ")) > room // 2:
+            row = row[: blank + 1]
+        yield row
+        start += len(row)
+        if not rest:
+            return
 
 
 def confirmed(question: str) -> None:
@@ -149,10 +198,13 @@ def confirmed(question: str) -> None:
         raise exits.Failure("nothing was changed", exits.DENIED)
 
 
-def _agreed(ledger: Ledger, question: str, *, frees: bool, yes: bool = False) -> None:
-    """As on the screen: what is held now takes more than a yes. The password is asked for by the change itself."""
+def _agreed(ledger: Ledger, question: str, why: str = "", *, frees: bool, yes: bool = False) -> None:
+    """As on the screen: what is held now takes more than a yes, and so does what was not shown (`why`). The password
+    is asked for by the change itself."""
     if frees and not ledger.policy().has_password:
-        if ask.word(f"{question} It is held or unscanned now: type {WORD} to let it pass: ") != WORD:
+        why = why or "It is held or unscanned now"
+    if why:
+        if ask.word(f"{question} {why}: type {WORD} to let it pass: ") != WORD:
             raise exits.Failure("nothing was changed", exits.DENIED)
     elif not yes:
         confirmed(question)
@@ -163,10 +215,20 @@ def _approve_server(ledger: Ledger, server: str) -> None:
     rows = report.rows_of(ledger.judged(server))
     if not rows:
         raise exits.Failure(f"{safe(server)}: nothing is listed")
-    open_rows = [row for row in rows if row.level is not DANGER and not row.decision]
-    rest = [row for row in rows if row not in open_rows]
+    open_rows: list[report.Row] = []
+    rest: list[report.Row] = []
+    for row in rows:
+        (rest if row.level is DANGER or row.decision else open_rows).append(row)
     print_line(f"{safe(server)} lists {report.summary(rows)}.")
-    report.print_rows(rows, quiet_safe=False)
+    for row in open_rows:
+        report.print_rows([row], quiet_safe=False)
+        texts = ledger.texts(row.server, row.kind, row.name)
+        length = next((len(text.json) for text in texts if text.fingerprint == row.fingerprint), 0)
+        print_line(f"      {plural(length, 'character')}, not shown here")
+    if open_rows:
+        print_line("  To read one: `mcpwatch approve SERVER/NAME`, or enter on it on the screen (d: its change).")
+        print_line("  `mcpwatch findings --all` has the findings only.")
+    report.print_rows(rest, quiet_safe=False)
     for row in rest:
         why = row.decision or "dangerous: approve it by itself, after reading it"
         print_line(f"  Left as it is: {safe(row.title, limit=200, lines='show')} ({why})")
@@ -174,7 +236,7 @@ def _approve_server(ledger: Ledger, server: str) -> None:
         raise exits.Failure("nothing is left to approve")
     frees = any(approval.frees(ledger, row.server, row.kind, row.name, row.fingerprint) for row in open_rows)
     these = "this text" if len(open_rows) == 1 else f"these {len(open_rows)} texts"
-    _agreed(ledger, f"Approve {these} of {safe(server)}?", frees=frees)
+    _agreed(ledger, f"Approve {these} of {safe(server)}?", "Not shown in full here", frees=frees)
     secret: str | None = None
     for row in open_rows:
         name = (row.server, row.kind, row.name, row.fingerprint)

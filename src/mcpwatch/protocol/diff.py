@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+MOST_PATHS = 8_000_000  # characters of all pointers of a text: long keys over many fields would fill the memory
+
 
 class Change(msgspec.Struct, frozen=True):
     """One field: `path` as a JSON pointer, the old and the new value as text; None where it is not there."""
@@ -17,7 +19,8 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def field_changes(old_json: str, new_json: str) -> list[Change]:
-    """Every leaf that differs, in the order of the paths. Text that is no JSON is compared as a whole."""
+    """Every leaf that differs, in the order of the paths. Text that is no JSON, or whose paths are beyond
+    all measure, is compared as a whole."""
     try:
         old, new = _leaves(json.loads(old_json)), _leaves(json.loads(new_json))
     except (ValueError, RecursionError):
@@ -30,15 +33,21 @@ def field_changes(old_json: str, new_json: str) -> list[Change]:
 
 
 def _leaves(value: Any) -> dict[str, str]:
-    """JSON pointer (RFC 6901) → text of each scalar and of each empty container."""
+    """JSON pointer (RFC 6901) → text of each scalar and of each empty container. Raises ValueError beyond
+    `MOST_PATHS`."""
+    room = MOST_PATHS
     found: dict[str, str] = {}
     stack: list[tuple[str, Any]] = [("", value)]
     while stack:
         path, item = stack.pop()
-        if isinstance(item, dict) and item:
-            stack.extend((f"{path}/{_escaped(key)}", child) for key, child in item.items())
-        elif isinstance(item, list) and item:
-            stack.extend((f"{path}/{i}", child) for i, child in enumerate(item))
+        if isinstance(item, (dict, list)) and item:
+            children = item.items() if isinstance(item, dict) else enumerate(item)
+            for key, child in children:
+                pointer = f"{path}/{_escaped(str(key))}"
+                room -= len(pointer)
+                if room < 0:
+                    raise ValueError("too much to compare field by field")
+                stack.append((pointer, child))
         else:
             found[path] = item if isinstance(item, str) else json.dumps(item)
     return found

@@ -137,7 +137,7 @@ def wrap_spans(spans: Sequence[Span], width: int) -> list[Line]:
             lines.append([])
             left, broken = width, False
             continue
-        size = cell_len(text)
+        size = _cells(text, width)
         if size > left and left < width and not text.startswith(" "):
             lines.append([])
             left, broken = width, True
@@ -148,13 +148,18 @@ def wrap_spans(spans: Sequence[Span], width: int) -> list[Line]:
             if not text.startswith(" "):
                 put(part, style)
             text = text[len(part) :]
-            size = cell_len(text)
+            size = _cells(text, width)
             lines.append([])
             left, broken = width, True
         if text and not (broken and text.startswith(" ") and left == width):
             put(text, style)
             left -= size
     return lines
+
+
+def _cells(text: str, width: int) -> int:
+    """Its cells; of a text that is far longer than a line, only that it does not fit."""
+    return cell_len(text) if len(text) <= 8 * width else width + 1
 
 
 def _pieces(text: str, style: str) -> Iterable[Span]:

@@ -14,8 +14,8 @@ from mcpwatch.store.levels import level_of, severity_of, valid_score
 from mcpwatch.store.records import Verdict
 from mcpwatch.tui.cells import Line, Span, wrap_spans
 from mcpwatch.tui.safe_text import safe_text
+from mcpwatch.tui.shown import Room, not_shown, sections
 
-MOST_TEXT = 50_000  # characters of one text that are drawn
 CONTEXT = 160  # characters shown before and after a quotation
 _MOST_STRINGS = 5000
 PRODUCERS = {"local": "rules", "remote": "LLM"}
@@ -78,14 +78,6 @@ def _found(who: str, score: float | None, entry: dict[Any, Any]) -> Found:
 # --- the text, and where in it the evidence is ---
 
 
-def parse(text: str) -> Any:
-    """The definition, or its text where that is no whole JSON (a text over the cap is kept cut)."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return text
-
-
 def at(value: Any, path: str) -> Any:
     """What stands at a JSON pointer (RFC 6901), or None."""
     for part in path.split("/")[1:]:
@@ -140,7 +132,6 @@ def _around(text: str, start: int, end: int, more: str) -> tuple[str, str, str]:
 
 def marked(text: str, evidences: Iterable[str], *, plain: str = "fg", ascii: bool = False) -> list[Span]:
     """`text` with every piece of evidence in it marked; safe to draw."""
-    text = text[:MOST_TEXT] + (("~" if ascii else "…") if len(text) > MOST_TEXT else "")
     spans: list[Span] = []
     last = 0
     for start, end in _spans(text, evidences):
@@ -152,7 +143,7 @@ def marked(text: str, evidences: Iterable[str], *, plain: str = "fg", ascii: boo
 
 
 def _safe(text: str, ascii: bool) -> str:
-    return safe_text(text, limit=MOST_TEXT + 1, lines="keep", ascii=ascii)
+    return safe_text(text, limit=len(text), lines="keep", ascii=ascii)
 
 
 def _spans(text: str, evidences: Iterable[str]) -> list[tuple[int, int]]:
@@ -216,40 +207,23 @@ def finding_lines(value: Any, found: Found, width: int, *, ascii: bool = False) 
     return lines
 
 
-_SCHEMAS = (("inputSchema", "Input schema"), ("outputSchema", "Output schema"))
-_TEXTS = ("description", "instructions")
-
-
-def definition_lines(value: Any, findings: Sequence[Found], width: int, *, ascii: bool = False) -> list[Line]:
-    """The whole definition: its prose first, then its schemas, then whatever else it holds."""
+def definition_lines(
+    value: Any, findings: Sequence[Found], width: int, *, ascii: bool = False, room: Room | None = None
+) -> list[Line]:
+    """The whole definition: its prose first, then its schemas, then whatever else it holds. What there is no `room`
+    for is counted."""
+    room = Room() if room is None else room
+    hidden = room.hidden
     evidences = [found.evidence for found in findings]
-    if not isinstance(value, dict):
-        text = value if isinstance(value, str) else _json(value)
-        return [heading("Text"), *indented(marked(text, evidences, ascii=ascii), width)]
+    written = [msgspec.json.encode(text).decode()[1:-1] for text in evidences]  # as JSON writes it
     lines: list[Line] = []
-    for key in _TEXTS:
-        if isinstance(value.get(key), str):
-            lines += [[], heading(key.capitalize()), *indented(marked(value[key], evidences, ascii=ascii), width)]
-    shown = {key for key in _TEXTS if isinstance(value.get(key), str)}
-    for key, title in _SCHEMAS:
-        if key in value:
-            lines += [[], heading(title), *_tree(value[key], evidences, width, ascii)]
-            shown.add(key)
-    rest = {key: item for key, item in value.items() if key not in shown}
-    if rest:
-        lines += [[], heading("The rest of it"), *_tree(rest, evidences, width, ascii)]
+    for title, text, is_json in sections(value):
+        spans = marked(room.take(text), written if is_json else evidences, ascii=ascii)
+        lines += [[], heading(title), *indented(spans, width)]
+    if room.hidden > hidden:
+        lines += [[], [(f"! {not_shown(room.hidden - hidden)}", "caution")]]
     return lines
 
 
 def heading(text: str) -> Line:
     return [(text, "accent")]
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-
-
-def _tree(value: Any, evidences: Sequence[str], width: int, ascii: bool) -> list[Line]:
-    # Evidence is looked for as JSON writes it.
-    written = [msgspec.json.encode(text).decode()[1:-1] for text in evidences]
-    return indented(marked(_json(value), written, ascii=ascii), width)

@@ -2,59 +2,64 @@
 
 from __future__ import annotations
 
-import re
-
 from mcpwatch.protocol.diff import Change, field_changes
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, Span
 from mcpwatch.tui.definition import indented
 from mcpwatch.tui.safe_text import safe_text
-
-MOST = 8000  # characters of one side of a change
-MOST_CHANGES = 200
-_WORDS = re.compile(r"\s+|[^\s]+")
+from mcpwatch.tui.shown import Room, difference, not_shown, the_same
 
 
-def change_lines(old: str, new: str, width: int, *, ascii: bool = False) -> list[Line]:
-    """Every field that differs: its path, then `-` what it was and `+` what it is, the words that differ marked."""
-    changes = field_changes(old, new)
+def change_lines(old: str, new: str, width: int, *, ascii: bool = False, room: Room | None = None) -> list[Line]:
+    """Every field that differs: its path, then `-` what it was and `+` what it is, the words that differ marked.
+    What there is no `room` for is counted."""
+    room = Room() if room is None else room
+    hidden, fields = room.hidden, 0
     lines: list[Line] = []
-    for change in changes[:MOST_CHANGES]:
-        path = safe_text(change.path, limit=200, lines="show", ascii=ascii) or "the whole text"
-        word = "added" if change.old is None else "removed" if change.new is None else "changed"
-        lines += [[(path, "bold"), (f"  {word}", "dim")], *_sides(change, width, ascii), []]
-    if len(changes) > MOST_CHANGES:
-        lines.append([(f"… and {fmt.plural(len(changes) - MOST_CHANGES, 'more field')}", "caution")])
+    for change in field_changes(old, new):
+        if room.left:
+            lines += [*_path(change, width, ascii, room), *_sides(change, width, ascii, room), []]
+        else:
+            fields += 1
+            room.take(change.path + (change.old or "") + (change.new or ""))
+    if room.hidden > hidden:
+        more = f"{fmt.plural(fields, 'more field')}; " if fields else ""
+        lines.append([(f"! {more}{not_shown(room.hidden - hidden)}", "caution")])
     return lines or [[("no field differs", "dim")]]
 
 
-def _sides(change: Change, width: int, ascii: bool) -> list[Line]:
-    old, new = change.old, change.new
-    start, end = _shared(old, new) if old is not None and new is not None else (0, 0)
+def _path(change: Change, width: int, ascii: bool, room: Room) -> list[Line]:
+    path = room.take(change.path)
+    path = safe_text(path, limit=len(path), lines="show", ascii=ascii) or "the whole text"
+    word = "added" if change.old is None else "removed" if change.new is None else "changed"
+    return indented([(path, "bold"), (f"  {word}", "dim")], width, "")
+
+
+def _sides(change: Change, width: int, ascii: bool, room: Room) -> list[Line]:
+    parts = difference(change)
     lines: list[Line] = []
-    for sign, value, name in (("-", old, "old"), ("+", new, "new")):
-        if value is None:
+    if parts.before:
+        lines.append([("  ", "fg"), (_dots(parts.before, ascii), "dim")])
+    for sign, side, name in (("-", parts.old, "old"), ("+", parts.new, "new")):
+        if side is None:
             continue
-        parts = (value[:start], value[start : len(value) - end], value[len(value) - end :])
+        shared = bool(side[0] or side[2])
         spans: list[Span] = [
-            (_safe(part, ascii), f"diff-{name}-mark" if i == 1 and (start or end) else f"diff-{name}")
-            for i, part in enumerate(parts)
+            (_safe(room.take(part), ascii), f"diff-{name}-mark" if i == 1 and shared else f"diff-{name}")
+            for i, part in enumerate(side)
             if part
         ]
         if not spans:
             spans = [("(empty)", "dim")]
         lines += indented(spans, width, "  ", (f"{sign} ", f"diff-{name}"))
+    if parts.after:
+        lines.append([("  ", "fg"), (_dots(parts.after, ascii), "dim")])
     return lines
 
 
+def _dots(characters: int, ascii: bool) -> str:
+    return the_same(characters).replace("…", "~") if ascii else the_same(characters)
+
+
 def _safe(text: str, ascii: bool) -> str:
-    return safe_text(text, limit=MOST, lines="keep", ascii=ascii)
-
-
-def _shared(old: str, new: str) -> tuple[int, int]:
-    """How many characters at the two ends the texts have in common, in whole words."""
-    one, two = _WORDS.findall(old), _WORDS.findall(new)
-    most = min(len(one), len(two))
-    head = next((i for i in range(most) if one[i] != two[i]), most)
-    tail = next((i for i in range(most - head) if one[-1 - i] != two[-1 - i]), most - head)
-    return sum(map(len, one[:head])), sum(map(len, one[len(one) - tail :]))
+    return safe_text(text, limit=len(text), lines="keep", ascii=ascii)

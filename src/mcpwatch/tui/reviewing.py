@@ -8,7 +8,8 @@ from mcpwatch.tui import fmt
 from mcpwatch.tui.following import Following
 from mcpwatch.tui.rows import CallLine, ToolKey, ToolLine
 from mcpwatch.tui.scan_text import why_no_verdict
-from mcpwatch.tui.screens.approve import ApproveScreen, ApproveServerScreen, text_of
+from mcpwatch.tui.screens.approve import ApproveScreen, text_of
+from mcpwatch.tui.screens.approve_server import ApproveServerScreen
 from mcpwatch.tui.screens.diff import DiffScreen
 from mcpwatch.tui.screens.findings import FindingsScreen
 from mcpwatch.tui.screens.loosen import StrictOffScreen, UnblockScreen

@@ -11,11 +11,12 @@ from mcpwatch.store.records import Policy, SeenText, Verdict
 from mcpwatch.store.scans import ScannerStatus
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line, wrap, wrap_spans
-from mcpwatch.tui.definition import PRODUCERS, Found, definition_lines, finding_lines, findings_of, heading, parse
+from mcpwatch.tui.definition import PRODUCERS, Found, definition_lines, finding_lines, findings_of, heading
 from mcpwatch.tui.levels import MARKS
 from mcpwatch.tui.rows import ToolLine
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.scan_text import why_no_verdict
+from mcpwatch.tui.shown import parse
 
 
 class Dossier(msgspec.Struct, frozen=True):

@@ -1,32 +1,32 @@
-"""Approving: one exact text, or all that a server lists and that is not dangerous. Shown first, in full.
+"""Approving one exact text. Shown first, in full.
 
-What is held now asks for the password, or without one for a typed word; nothing here is done by a single key.
+What is held now asks for the password, or without one for a typed word; what was not shown in full for the word in
+any case. Nothing here is done by a single key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from mcpwatch.store.database import StateError
 from mcpwatch.store.definitions import text_before
-from mcpwatch.store.levels import DANGER, UNSCANNED
-from mcpwatch.tui import fmt, keys
+from mcpwatch.store.levels import UNSCANNED
+from mcpwatch.tui import keys
 from mcpwatch.tui.cells import Line, wrap
-from mcpwatch.tui.definition import definition_lines, finding_lines, heading, parse
-from mcpwatch.tui.diff_text import change_lines
+from mcpwatch.tui.definition import definition_lines, finding_lines, heading
 from mcpwatch.tui.levels import MARKS
-from mcpwatch.tui.rows import ToolKey, ToolLine, sort_tools
+from mcpwatch.tui.rows import ToolKey, ToolLine
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.screens.dialog import Attempt
 from mcpwatch.tui.screens.diff import diff_lines
 from mcpwatch.tui.screens.tool import dossier_of, look_of
+from mcpwatch.tui.shown import NOT_KEPT, Room, not_shown, parse, whole
 from mcpwatch.tui.source import Text
 from mcpwatch.tui.tool_text import Dossier
 from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
@@ -35,7 +35,7 @@ from mcpwatch.tui.widgets.pager import Pager
 WORD = "APPROVE"
 
 
-def _frees(line: ToolLine) -> bool:
+def frees(line: ToolLine) -> bool:
     return bool(line.why) or line.level is UNSCANNED
 
 
@@ -61,7 +61,9 @@ class Approval(Attempt):
         super().__init__()
         self.pager = Pager("…", "↑ ↓ pgup pgdn scroll", id="shown")
         self._says = Words(id="says", height=2)
-        self._field: Field | None = None
+        self._secret: Field | None = None
+        self._word: Field | None = None
+        self._drawn = False
         self._cancel_button = FlatButton("Cancel", "esc", id="cancel")
 
     def compose(self) -> ComposeResult:
@@ -72,19 +74,47 @@ class Approval(Attempt):
         """Whether what is approved is held now, or unscanned."""
         raise NotImplementedError
 
+    @property
+    def wants_word(self) -> bool:
+        """Whether it takes the typed word whatever `asks` does; known for sure once it was read."""
+        raise NotImplementedError
+
     def body(self) -> list[Widget]:
         self._has = self.host.model.policy.has_password
         rows: list[Widget] = []
-        if self.asks:
-            self._field = Field(password=self._has, id="secret", placeholder="" if self._has else f"type {WORD}")
-            rows.append(self.row("Password" if self._has else f"Type {WORD}", self._field))
-        ok = FlatButton(self.VERB, "enter" if self._field else "ctrl+s", id="ok")
+        if self.asks and self._has:
+            self._secret = Field(password=True, id="secret")
+            rows.append(self.row("Password", self._secret))
+        if self.wants_word or (self.asks and not self._has):
+            rows.insert(0, self._word_row())
+        ok = FlatButton(self.VERB, "enter" if rows else "ctrl+s", id="ok")
         return [self.pager, self._says, *rows, self.hint, self.buttons(self._cancel_button, ok)]
+
+    def _word_row(self) -> Horizontal:
+        self._word = Field(id="word", placeholder=f"type {WORD}")
+        return self.row(f"Type {WORD}", self._word)
+
+    @property
+    def _fields(self) -> list[Field]:
+        return [field for field in (self._word, self._secret) if field is not None]
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.set_focus(self._field or self._cancel_button)
-        self.run_worker(self.read, exclusive=True, group="read")  # type: ignore[arg-type]
+        self.set_focus(next(iter(self._fields), self._cancel_button))
+        self.run_worker(self._read_and_show, exclusive=True, group="read")  # type: ignore[arg-type]
+
+    async def _read_and_show(self) -> None:
+        await self.read()
+        if not self.is_attached:
+            return
+        if self.wants_word and self._word is None:
+            await self.query_one("#box").mount(self._word_row(), after=self._says)
+            self.set_focus(self._word)
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        self.show()
+        self._drawn = True
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
@@ -115,24 +145,26 @@ class Approval(Attempt):
 
     @on(FlatButton.Pressed, "#ok")
     @on(Field.Submitted, "#secret")
+    @on(Field.Submitted, "#word")
     def action_approve(self) -> None:
-        if not self.ready():
+        if not (self._drawn and self.ready()):
             return
-        typed = self._field.value if self._field is not None else ""
-        if self._field is not None and not typed:
-            self._field.focus()
-        elif self._field is not None and not self._has and typed != WORD:
-            self._field.clear()
+        empty = next((field for field in self._fields if not field.value), None)
+        if empty is not None:
+            empty.focus()
+        elif self._word is not None and self._word.value != WORD:
+            self._word.clear()
+            self._word.focus()
             self.say(f"that is not the word {WORD}")
         else:
-            self.run_worker(self._approve(typed if self._has and typed else None))
+            self.run_worker(self._approve(self._secret.value if self._secret is not None else None))
 
     def ready(self) -> bool:
-        """Whether what would be approved has been shown."""
+        """Whether there is something to approve."""
         raise NotImplementedError
 
     async def _approve(self, secret: str | None) -> None:
-        if await self.attempt(lambda: self.work(secret), *([self._field] if self._field else [])):
+        if await self.attempt(lambda: self.work(secret), *self._fields):
             self.host.say(self.done())
             self.dismiss(True)
 
@@ -146,6 +178,7 @@ class ApproveScreen(Approval):
         self._line = line
         self._dossier: Dossier | None = None
         self._error = ""
+        self._hidden = ""  # what of it is not shown
         self._outdated = False
         self._approved = line.review == "approved"
         if self._approved:
@@ -153,7 +186,11 @@ class ApproveScreen(Approval):
 
     @property
     def asks(self) -> bool:
-        return not self._approved and _frees(self._line)
+        return not self._approved and frees(self._line)
+
+    @property
+    def wants_word(self) -> bool:
+        return bool(self._hidden) and not self._approved
 
     def definitions_changed(self) -> None:
         now = self.host.model.tool(self.tool_key)
@@ -166,7 +203,8 @@ class ApproveScreen(Approval):
             self._dossier = await dossier_of(self.host, self._line)
         except StateError as error:
             self._error = safe_text(str(error), limit=300)
-        self.call_after_refresh(self.show)
+        else:
+            _, self._hidden = _shown(self._dossier, self.host, self.pager.size.width - 4)
 
     def ready(self) -> bool:
         return self._dossier is not None and self._dossier.text is not None and not self._outdated
@@ -177,7 +215,8 @@ class ApproveScreen(Approval):
         if self._error or dossier is None:
             self.pager.set_lines(title, [[], [(self._error or "reading…", "caution" if self._error else "dim")]])
             return
-        self.pager.set_lines(title, _shown(dossier, self.host, self.pager.size.width - 4))
+        lines, _ = _shown(dossier, self.host, self.pager.size.width - 4)
+        self.pager.set_lines(title, lines)
         if self._outdated:
             self.explain(
                 "The server changed this text while you were reading: close, and look at the new one.", "danger"
@@ -186,6 +225,8 @@ class ApproveScreen(Approval):
             self.explain("The server never listed this tool: there is no text to approve.", "caution")
         elif self._approved:
             self.explain("It is approved. Without the approval it is judged by its score again.")
+        elif self._hidden:
+            self.explain(f"{self._hidden} What you did not read passes, too.", "caution")
         else:
             held = f"Held now: {line.why}. " if line.why else ""
             self.explain(f"{held}Approving lets exactly this text pass; the next change is looked at anew.")
@@ -201,8 +242,8 @@ class ApproveScreen(Approval):
         return f"{said}: {self._line.server}/{self._line.title}."
 
 
-def _shown(dossier: Dossier, host: object, width: int) -> list[Line]:
-    """Level, evidence, and the change; or the whole text where there is nothing before it."""
+def _shown(dossier: Dossier, host: object, width: int) -> tuple[list[Line], str]:
+    """Level, evidence, the change where there is one, and the whole text; and what of these is not shown."""
     look = look_of(host, width)  # type: ignore[arg-type]
     line = dossier.line
     mark = MARKS[line.level]
@@ -210,94 +251,17 @@ def _shown(dossier: Dossier, host: object, width: int) -> list[Line]:
     lines: list[Line] = [[], [(f"{mark.level.mark} {mark.word}{score}", mark.style), (f"  {line.state}", "dim")]]
     text = dossier.text
     if text is None:
-        return lines
+        return lines, ""
     findings = dossier.findings()
     value = parse(text.json)
+    change, room = Room(), Room()
     if text_before(dossier.texts, text) is not None:
-        lines += [[], *diff_lines(dossier, look)]
+        lines += [[], *diff_lines(dossier, look, change)]
     if findings:
         lines += [[], heading("Evidence")]
         for finding in findings:
             lines += [[], *finding_lines(value, finding, width, ascii=look.ascii)]
-    return [*lines, *definition_lines(value, findings, width, ascii=look.ascii), []]
-
-
-class ApproveServerScreen(Approval):
-    """Everything a server lists that is neither dangerous nor decided about."""
-
-    def __init__(self, server: str, lines: Sequence[ToolLine]) -> None:
-        super().__init__()
-        self._server = server
-        mine = sort_tools((x for x in lines if x.key[0] == server and x.listed), "severity")
-        self._open = [x for x in mine if x.level is not DANGER and x.review in ("", "changed")]
-        self._left = [x for x in mine if x not in self._open]
-        self._dossiers: list[Dossier] = []
-        self._error = ""
-
-    @property
-    def asks(self) -> bool:
-        return any(_frees(line) for line in self._open)
-
-    async def read(self) -> None:
-        try:
-            dossiers = [await dossier_of(self.host, line) for line in self._open]
-        except StateError as error:
-            self._error = safe_text(str(error), limit=300)
-        else:
-            self._dossiers = [dossier for dossier in dossiers if dossier.text is not None]
-        self.call_after_refresh(self.show)
-
-    def ready(self) -> bool:
-        return bool(self._dossiers)
-
-    def show(self) -> None:
-        host = self.host
-        shown = host.model.name(self._server)
-        width = self.pager.size.width - 4
-        lines: list[Line] = [[]]
-        for dossier in self._dossiers:
-            lines += [*_brief(dossier, width, ascii=host.ascii), []]
-        if self._left:
-            lines += [heading("Left as it is"), []]
-            for line in self._left:
-                why = line.review or "dangerous: approve it by itself, after reading it"
-                lines.append([(f"  {line.title}", "fg"), (f"  {why}", "dim")])
-        if self._error:
-            lines = [[], [(self._error, "caution")]]
-        self.pager.set_lines(f"Approve what {shown} lists?", lines)
-        n = len(self._dossiers)
-        if not n:
-            self.explain("Nothing is left to approve." if not self._error else "", "caution")
-        else:
-            self.explain(
-                f"Approving lets exactly {'this text' if n == 1 else f'these {n} texts'} of {shown} pass;"
-                " from then on a change is flagged, and held in strict mode."
-            )
-
-    async def work(self, secret: str | None) -> None:
-        await self.host.source.approve([text_of(dossier.line) for dossier in self._dossiers], secret)
-
-    def done(self) -> str:
-        shown = self.host.model.name(self._server)
-        return f"Approved: {fmt.plural(len(self._dossiers), 'definition')} of {shown}."
-
-
-def _brief(dossier: Dossier, width: int, *, ascii: bool) -> list[Line]:
-    """Name, level, what it says of itself; the change where it changed, the evidence where there is some."""
-    line, text = dossier.line, dossier.text
-    mark = MARKS[line.level]
-    score = "" if line.score is None else f" {line.score:.0f}"
-    lines: list[Line] = [
-        [(f"{mark.level.mark} {mark.word}{score:<4}", mark.style), (f"  {line.title}", "bold")],
-    ]
-    value = parse(text.json) if text is not None else None
-    about = value.get("description", value.get("instructions", "")) if isinstance(value, dict) else ""
-    said = safe_text(about, limit=1000, ascii=ascii) if isinstance(about, str) else ""
-    lines += [[("    " + part, "fg")] for part in wrap(said, max(20, width - 4))] if said else []
-    for finding in dossier.findings():
-        lines += finding_lines(value, finding, width, ascii=ascii)
-    old = text_before(dossier.texts, text) if text is not None else None
-    if old is not None and text is not None:
-        changes = change_lines(old.json, text.json, width - 4, ascii=ascii)
-        lines += [[("    changed:", "caution")], *([("    ", "fg"), *change] for change in changes)]
-    return lines
+    lines += definition_lines(value, findings, width, ascii=look.ascii, room=room)
+    lines += [[]] if whole(text.json) else [[], [(f"! {NOT_KEPT}", "caution")], []]
+    hidden = change.hidden + room.hidden
+    return lines, not_shown(hidden) if hidden else "" if whole(text.json) else NOT_KEPT

@@ -6,9 +6,10 @@ from mcpwatch.store.definitions import text_before
 from mcpwatch.store.records import SeenText
 from mcpwatch.tui import fmt
 from mcpwatch.tui.cells import Line
-from mcpwatch.tui.definition import definition_lines, heading, parse
+from mcpwatch.tui.definition import definition_lines, heading
 from mcpwatch.tui.diff_text import change_lines
 from mcpwatch.tui.screens.tool import ReviewScreen, look_of
+from mcpwatch.tui.shown import Room, parse
 from mcpwatch.tui.tool_text import Dossier, Look
 
 
@@ -18,7 +19,7 @@ def _stamp(text: SeenText, look: Look) -> str:
     return f"first seen {fmt.moment(text.first_utc, look.zone, look.now)}"
 
 
-def diff_lines(dossier: Dossier, look: Look) -> list[Line]:
+def diff_lines(dossier: Dossier, look: Look, room: Room | None = None) -> list[Line]:
     """Both ends of the change, then every field that differs; the text itself when there is nothing before it."""
     text = dossier.text
     if text is None:
@@ -34,7 +35,7 @@ def diff_lines(dossier: Dossier, look: Look) -> list[Line]:
         [],
         heading("What changed"),
         [],
-        *change_lines(old.json, text.json, look.width, ascii=look.ascii),
+        *change_lines(old.json, text.json, look.width, ascii=look.ascii, room=room),
     ]
 
 

@@ -15,11 +15,12 @@ from mcpwatch.store.levels import DANGER
 from mcpwatch.tui import filters, fmt, keys
 from mcpwatch.tui.cells import Line, Span, fit
 from mcpwatch.tui.definition import finding_lines as evidence_lines
-from mcpwatch.tui.definition import parse, points
+from mcpwatch.tui.definition import points
 from mcpwatch.tui.finding_rows import FindingLine, filter_findings, finding_lines
 from mcpwatch.tui.levels import MARKS
 from mcpwatch.tui.rows import ToolKey
 from mcpwatch.tui.safe_text import safe_text
+from mcpwatch.tui.shown import parse
 from mcpwatch.tui.widgets.controls import Field, Words
 from mcpwatch.tui.widgets.linelist import LineList
 from mcpwatch.tui.widgets.pager import Pager
