@@ -20,7 +20,8 @@ MEANING = {
     "Config.record": "What is kept of the arguments and the result of a call: nothing, the first 2 KiB of each, or"
     " all. Secrets are masked in either case; sizes, tokens and cost are always kept.",
     "Config.retention_days": "Days that calls, sessions and the audit are kept.",
-    "Config.retention_mb": "MiB the state file may hold; beyond it the oldest calls go first. The youngest 10 000 of the last day stay.",
+    "Config.retention_mb": "MiB the state file may hold; beyond it the oldest calls go first. The youngest 10 000 of"
+    " the last day stay.",
     "Config.max_frame_mb": "MiB of the largest message that is relayed; a larger one is refused or dropped, and"
     " recorded.",
     "Config.tokenizer": "`auto` counts exactly with a tiktoken vocabulary if one is on this machine"
