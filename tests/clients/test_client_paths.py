@@ -172,3 +172,22 @@ def test_servers_of_claude_codes_plugins(tmp_path):
     assert {step.guard for change in changes for step in change.steps} == {"db", "db-2", "inline"}
     words = json.loads(changes[0].after)["db"]["args"]
     assert words == ["run", "--name", "db", "--", command, "-v"]
+
+
+@pytest.mark.parametrize("name", ["*", "[a-z]*", "?", "**"])
+def test_a_folders_name_is_no_pattern(tmp_path, name):
+    (tmp_path / "machine").mkdir()
+    machine = make(tmp_path / "machine")
+    other, own = tmp_path / "other", tmp_path / name
+    for folder in (other, own):
+        (folder / ".continue/mcpServers").mkdir(parents=True)
+        (folder / ".continue/mcpServers/x.json").write_text("{}")
+        (folder / ".config/Code/User/profiles/p").mkdir(parents=True)
+        (folder / ".config/Code/User/profiles/p/mcp.json").write_text("{}")
+    machine = type(machine)(machine.system, own, {"XDG_CONFIG_HOME": f"{own}/.config"}, own)
+    found = [
+        path for client in ("continue", "vscode") for place in BY_ID[client].places for path in machine.paths(place)
+    ]
+    assert own / ".continue/mcpServers/x.json" in found
+    assert own / ".config/Code/User/profiles/p/mcp.json" in found
+    assert all(path.is_relative_to(own) for path in found)

@@ -328,3 +328,49 @@ def test_one_name_of_different_command_lines_is_marked(tmp_path, entry, shared):
     put(machine.folder / ".mcp.json", {"notes": entry})
     found = [server.shared for file in survey(machine, PROGRAM) for server in file.servers]
     assert found == (["notes", "notes"] if shared else ["", ""])
+
+
+def test_a_projects_link_to_a_file_elsewhere_is_left_alone(tmp_path):
+    machine = make(tmp_path)
+    own = put(machine.home / ".cursor/mcp.json", {"mine": stdio("x") | {"env": {"TOKEN": "secret"}}})
+    (machine.folder / ".mcp.json").symlink_to(own)  # of a client that is looked for before the file's own
+    (machine.folder / ".kiro").symlink_to(own.parent)
+    (own.parent / "settings").mkdir()
+    put(own.parent / "settings/mcp.json", {"other": stdio("y")})
+    files = {file.path: file for file in survey(machine, PROGRAM)}
+    assert files[own].servers and not files[own].error
+    for name in (".mcp.json", ".kiro/settings/mcp.json"):
+        file = files[machine.folder / name]
+        assert not file.servers and file.error.startswith("a link out of the project, to ")
+    assert plan_wrap(survey(machine, PROGRAM, scopes=("project",)), PROGRAM) == []
+    (named,) = survey(machine, PROGRAM, files=[machine.folder / ".mcp.json"])
+    assert [server.name for server in named.servers] == ["mine"]
+
+
+def test_a_link_within_the_project_is_followed(tmp_path):
+    machine = make(tmp_path)
+    put(machine.folder / "shared/mcp.json", {"a": stdio("x")})
+    (machine.folder / ".mcp.json").symlink_to("shared/mcp.json")
+    assert statuses(survey(machine, PROGRAM)) == {"a": "unwatched"}
+
+
+def test_copies_of_a_file_in_a_repository_are_kept_outside_of_it(tmp_path):
+    machine = make(tmp_path)
+    path = put(machine.folder / ".mcp.json", {"a": stdio("x") | {"env": {"TOKEN": "secret"}}})
+    before = path.read_bytes()
+    for _ in range(4):
+        apply(plan_wrap(survey(machine, PROGRAM), PROGRAM)[0])
+        copy = apply(plan_unwrap(survey(machine, PROGRAM))[0])
+    assert path.read_bytes() == before and [p.name for p in machine.folder.iterdir()] == [".git", ".mcp.json"]
+    assert copy.is_relative_to(tmp_path / "state") and len(list(copy.parent.iterdir())) == 5
+    assert copy.stat().st_mode & 0o077 == 0 and copy.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_very_many_servers_is_left_alone(tmp_path):
+    machine = make(tmp_path)
+    put(machine.home / ".cursor/mcp.json", {f"s{i}": stdio("x") for i in range(1_000)})
+    (file,) = survey(machine, PROGRAM)
+    assert len(file.servers) == 1_000
+    put(machine.home / ".cursor/mcp.json", {f"s{i}": stdio("x") for i in range(1_001)})
+    (file,) = survey(machine, PROGRAM)
+    assert file.error == "it has 1,001 servers: no more than 1,000 are read" and not file.servers

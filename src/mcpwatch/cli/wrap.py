@@ -71,9 +71,9 @@ def command(
     probe: bool,
 ) -> int:
     """Finds the servers in your AI clients' files and has each started through mcpwatch. Shows what would change, and
-    asks; a copy of each file is kept beside it, and `mcpwatch unwrap` restores every byte. Done twice, it changes
-    nothing. A project's files are often shared with others, who need mcpwatch at the same path: they are left alone
-    without --project.
+    asks; a copy of each file is kept beside it (of one in a repository: in mcpwatch's state folder), and `mcpwatch
+    unwrap` restores every byte. Done twice, it changes nothing. A project's files are often shared with others, who
+    need mcpwatch at the same path: they are left alone without --project.
 
     A server with an address gets the gateway's address, and its own goes into config.toml; headers stay where they
     are. One that signs in by OAuth stays as it is: the login holds for its own address. Where an entry does not say
@@ -179,7 +179,10 @@ def _write(changes: Sequence[Change]) -> int:
                 click.echo(safe(f"mcpwatch: {change.file.path}: not changed: {came}", limit=4000), err=True)
                 code = exits.FAILED
             else:
-                print_line(f"Changed {safe(str(change.file.path), limit=4000)}\n  as it was: {safe(came.name)}")
+                copy = came.name if came.parent == change.file.path.parent else str(came)
+                print_line(
+                    f"Changed {safe(str(change.file.path), limit=4000)}\n  as it was: {safe(copy, limit=4000)}"
+                )
     except NotWritten as error:
         click.echo(safe(f"mcpwatch: {error}", limit=4000), err=True)
         code = exits.FAILED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -21,7 +23,7 @@ from mcpwatch.clients.write import NotWritten, alone, replace_file
 from mcpwatch.store.database import StateError
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import MASK, masked
-from mcpwatch.store.paths import config_file
+from mcpwatch.store.paths import config_file, state_dir
 
 _WIDTH = 300
 # "--api-key", "…": an option named as a secret, and its value as the next item of a list.
@@ -174,7 +176,7 @@ def _in_turn(changes: Sequence[Change], by: str) -> Iterator[tuple[Change, Path 
             try:
                 new.update(routes.add(change.routes))
                 written.add(i)  # before it is: when we are interrupted, a server too many is better than one too few
-                came = replace_file(change.file.path, change.before, change.after)
+                came = replace_file(change.file.path, change.before, change.after, _copies(change.file.path))
                 _record(change)
             except NotWritten as error:
                 came = error
@@ -187,6 +189,13 @@ def _in_turn(changes: Sequence[Change], by: str) -> Iterator[tuple[Change, Path 
     finally:
         left = [change for i, change in enumerate(changes) if i not in written]
         _drop_unused([change for i, change in enumerate(changes) if i in written], left, new)
+
+
+def _copies(path: Path) -> Path | None:
+    """Where copies of a file go that is in a repository, which would get its secrets with them; None: beside it."""
+    if not any((folder / ".git").exists() for folder in path.absolute().parents):
+        return None
+    return state_dir() / "copies" / hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]
 
 
 def _record(change: Change) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,29 +44,31 @@ class Surroundings:
         if self.system not in place.systems:
             return []
         found: list[Path] = []
-        for template in self._templates(place.path):
-            if "*" in template:
+        wild = "*" in place.path
+        for template in self._templates(place.path, glob.escape if wild else str):
+            if wild:
                 path = Path(template)
                 found += sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
             else:
                 found.append(Path(template))
         return found
 
-    def _templates(self, path: str) -> list[str]:
+    def _templates(self, path: str, written: Callable[[str], str]) -> list[str]:
+        """The path with all of it filled in, each as it is `written` where a `*` is one that matches."""
         for alternative in path.split(" | "):
             names = _VARIABLE.findall(alternative)
             if all(self.env.get(name) for name in names):
-                path = _VARIABLE.sub(lambda match: self.env[match[1]], alternative)
+                path = _VARIABLE.sub(lambda match: written(self.env[match[1]]), alternative)
                 break
         else:
             return []
         for name, folder in self._folders().items():
-            path = path.replace(f"{{{name}}}", folder)
+            path = path.replace(f"{{{name}}}", written(folder))
         if path.startswith("~/"):
-            path = f"{self.home}/{path[2:]}"
+            path = f"{written(str(self.home))}/{path[2:]}"
         paths = [path.replace("{editor}", editor) for editor in EDITORS] if "{editor}" in path else [path]
         if "{project}" in path:
-            return [path.replace("{project}", str(project)) for path in paths for project in self.projects()]
+            return [path.replace("{project}", written(str(project))) for path in paths for project in self.projects()]
         return paths
 
     def _folders(self) -> dict[str, str]:

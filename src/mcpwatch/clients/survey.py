@@ -24,6 +24,9 @@ from mcpwatch.clients.table import CLIENTS, Client, Place, Scope
 from mcpwatch.clients.variables import Around, misleading
 from mcpwatch.store.files import read_regular
 
+MAX_ENTRIES = 1_000
+"""Of one file: each is looked at for every remark and edit."""
+
 BY_PATH = Client("file", "File", "", ())
 
 
@@ -86,12 +89,16 @@ def survey(
     if files:
         return _shared([look.at(BY_PATH, None, "user", path) for path in files], gateway)
     found: dict[Path, ConfigFile] = {}
+    projects = surroundings.projects()
     for client, place, path in _candidates(surroundings):
         if (clients and client.id not in clients) or place.scope not in scopes:
             continue
         try:
             key = path.resolve()
             if key in found or not path.exists():
+                continue
+            if place.scope == "project" and not any(key.is_relative_to(folder.resolve()) for folder in projects):
+                found[path] = ConfigFile(client, path, place.scope, f"a link out of the project, to {key}")
                 continue
         except (OSError, RuntimeError):  # a folder that may not be read, a link to itself
             continue
@@ -176,6 +183,9 @@ class _Look:
             return ConfigFile(client, path, scope, f"cannot be read: {error.strerror}")
         except Unreadable as error:
             return ConfigFile(client, path, scope, str(error))
+        count = len(document.entries)
+        if count > MAX_ENTRIES:
+            return ConfigFile(client, path, scope, f"it has {count:,} servers: no more than {MAX_ENTRIES:,} are read")
         names = self.once.get(str(path), {})
         project = _project(place, path)
         projects = self.surroundings.projects() if project is None else [project]

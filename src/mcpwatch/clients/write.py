@@ -21,8 +21,9 @@ class NotWritten(Exception):
     """The file was left as it is. One line that says why."""
 
 
-def replace_file(path: Path, before: bytes, after: bytes) -> Path:
-    """Let the file say `after`, provided it still says `before`. Returns the copy of it that was put beside it.
+def replace_file(path: Path, before: bytes, after: bytes, copies: Path | None = None) -> Path:
+    """Let the file say `after`, provided it still says `before`. Returns the copy of it that was put beside it, or
+    into the folder `copies`, which is made, and where it is nobody else's to read.
 
     Links are followed: what they point at is replaced. Mode, owner and extended attributes stay. Raises NotWritten.
     """
@@ -32,7 +33,7 @@ def replace_file(path: Path, before: bytes, after: bytes) -> Path:
         _check(target, found)
         if target.read_bytes() != before:
             raise NotWritten(_CHANGED)
-        backup = _back_up(path, target, before, found)
+        backup = _back_up(path, target, before, found, copies)
         try:
             _exchange(path, target, before, _temporary(target, after, found))
         except BaseException:
@@ -42,7 +43,7 @@ def replace_file(path: Path, before: bytes, after: bytes) -> Path:
         raise NotWritten("it is no longer there") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
         raise NotWritten(f"cannot be written: {getattr(error, 'strerror', None) or error}") from error
-    _forget(path)
+    _forget(backup.parent, path.name)
     return backup
 
 
@@ -109,11 +110,13 @@ def _check(target: Path, found: os.stat_result) -> None:
         raise NotWritten("its folder is read-only")
 
 
-def _back_up(path: Path, target: Path, data: bytes, found: os.stat_result) -> Path:
-    """A copy beside the file (beside the link, where it is one), as secret as the file."""
+def _back_up(path: Path, target: Path, data: bytes, found: os.stat_result, copies: Path | None) -> Path:
+    """A copy beside the file (beside the link, where it is one), as secret as the file; or in a folder of ours."""
+    if copies is not None:
+        copies.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for extra in ("", *(f"-{n}" for n in range(1, 1000))):
-        backup = path.with_name(f"{path.name}{_MARK}{stamp}{extra}{_ENDING}")
+        backup = (copies or path.parent) / f"{path.name}{_MARK}{stamp}{extra}{_ENDING}"
         try:
             handle = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         except FileExistsError:
@@ -122,7 +125,8 @@ def _back_up(path: Path, target: Path, data: bytes, found: os.stat_result) -> Pa
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _like(backup, target, found)
+        if copies is None:
+            _like(backup, target, found)
         return backup
     raise NotWritten("no name is left for its copy")
 
@@ -165,13 +169,13 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _forget(path: Path) -> None:
+def _forget(folder: Path, name: str) -> None:
     """Keep the latest copies only. One that cannot be deleted stays."""
     with contextlib.suppress(OSError):
         copies = [
             copy
-            for copy in path.parent.iterdir()
-            if copy.name.startswith(f"{path.name}{_MARK}") and copy.name.endswith(_ENDING)
+            for copy in folder.iterdir()
+            if copy.name.startswith(f"{name}{_MARK}") and copy.name.endswith(_ENDING)
         ]
         for copy in sorted(copies, key=lambda copy: copy.stat().st_mtime_ns)[:-KEPT_BACKUPS]:
             copy.unlink()

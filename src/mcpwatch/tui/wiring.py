@@ -171,7 +171,8 @@ class Wiring:
             return None, None
         if isinstance(came, NotWritten):
             return change, self._done(change.file.client.name, change.file.path, str(came))
-        said, routed = where(came.name, "", ascii=self.ascii), bool(change.routes)
+        copy = came.name if came.parent == change.file.path.parent else str(came)
+        said, routed = where(copy, self.home, ascii=self.ascii), bool(change.routes)
         return change, self._done(change.file.client.name, change.file.path, said, written=True, routed=routed)
 
     def _done(self, name: str, path: Path, said: str, *, written: bool = False, routed: bool = False) -> Done:
