@@ -374,3 +374,27 @@ def test_a_file_of_very_many_servers_is_left_alone(tmp_path):
     put(machine.home / ".cursor/mcp.json", {f"s{i}": stdio("x") for i in range(1_001)})
     (file,) = survey(machine, PROGRAM)
     assert file.error == "it has 1,001 servers: no more than 1,000 are read" and not file.servers
+
+
+@pytest.mark.parametrize("bad", [{3}, {0, 7, 8, 29}, set(range(30))])
+def test_those_that_cannot_be_edited_are_told_from_the_others(tmp_path, bad):
+    machine = make(tmp_path)
+    path = machine.home / ".continue/config.yaml"
+    path.parent.mkdir()
+    commands = ["x,y" if i in bad else "x" for i in range(30)]
+    entries = [f"- name: s{i}\n  command: {command}\n  args: [z]\n" for i, command in enumerate(commands)]
+    path.write_text("mcpServers:\n" + "".join(entries))
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    assert [step.server.name for step in change.steps] == [f"s{i}" for i in range(30) if i not in bad]
+    assert {server.name for server, _ in change.kept} == {f"s{i}" for i in bad}
+    assert "too many" not in "".join(why for _, why in change.kept)
+
+
+def test_very_many_that_cannot_be_edited_are_given_up(tmp_path):
+    machine = make(tmp_path)
+    path = machine.home / ".continue/config.yaml"
+    path.parent.mkdir()
+    path.write_text("mcpServers:\n" + "".join(f"- name: s{i}\n  command: x,y\n  args: [z]\n" for i in range(200)))
+    (change,) = plan_wrap(survey(machine, PROGRAM), PROGRAM)
+    assert not change.steps and len(change.kept) == 200
+    assert {why for _, why in change.kept} >= {"too many servers of the file cannot be edited"}

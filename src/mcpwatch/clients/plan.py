@@ -26,6 +26,7 @@ from mcpwatch.store.mask import MASK, masked
 from mcpwatch.store.paths import config_file, state_dir
 
 _WIDTH = 300
+_MOST_TRIES = 64  # enough for any mixture in a file of 30 servers
 # "--api-key", "…": an option named as a secret, and its value as the next item of a list.
 _OPTION = re.compile(
     r"""(["']--?[\w-]*(?:passw(?:or)?d|secret|token|key|credential)s?["']\s*,\s*)(["'])[^"']*\2""", re.I
@@ -323,15 +324,25 @@ def _change(
 def _possible(
     document: Document, edits: Sequence[tuple[Step, Edit]]
 ) -> tuple[list[tuple[Step, Edit]], list[tuple[Server, str]]]:
-    """Those edits that can be made, and the servers of the others with the reason."""
+    """Those edits that can be made, and the servers of the others with the reason: by halves, as each try reads the
+    whole file."""
     good: list[tuple[Step, Edit]] = []
     refused: list[tuple[Server, str]] = []
-    for step, edit in edits:
+    left, tries = [list(edits)], 0
+    while left:
+        some, tries = left.pop(), tries + 1
+        if tries > _MOST_TRIES:
+            refused += [(step.server, "too many servers of the file cannot be edited") for step, _ in some]
+            continue
         try:
-            document.edit([*(made for _, made in good), edit])
-            good.append((step, edit))
+            document.edit([edit for _, edit in (*good, *some)])
+            good += some
         except NotEditable as error:
-            refused.append((step.server, str(error)))
+            half = len(some) // 2
+            if half:
+                left += [some[half:], some[:half]]
+            else:
+                refused += [(step.server, str(error)) for step, _ in some]
     return good, refused
 
 
