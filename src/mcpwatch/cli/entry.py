@@ -10,7 +10,7 @@ import click
 
 from mcpwatch.cli import exits
 from mcpwatch.cli.group import program
-from mcpwatch.cli.output import forgiving_streams, safe
+from mcpwatch.cli.output import forgiving_streams, inert, safe
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,7 +49,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _fail(code: int, text: str, hint: str = "") -> int:
-    click.echo(safe(" ".join(text.split())) + hint, err=True)
+    click.echo(inert(safe(" ".join(text.split()))) + hint, err=True)
     return code
 
 

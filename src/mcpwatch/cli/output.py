@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -31,14 +32,26 @@ def screen_possible() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
+def inert(line: str) -> str:
+    """The line as no CI runner takes it for a command: GitHub Actions obeys lines that begin with `::` after blanks,
+    and, as Azure Pipelines, what stands behind `##[` or `##vso[` wherever it is."""
+    line = re.sub("#(?=#)", "# ", line)
+    return f"|{line}" if line.lstrip().startswith("::") else line
+
+
 def print_line(text: str = "") -> None:
-    """One line on stdout."""
-    click.echo(text)
+    """One line on stdout, for people."""
+    click.echo(inert(text))
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """A JSON document on stdout; one line when `indent` is None."""
-    click.echo(json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f"))
+    click.echo(inert_json(json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")))
+
+
+def inert_json(text: str) -> str:
+    """The same JSON, as no CI runner takes a line of it for a command."""
+    return text.replace("##", "#\\u0023")
 
 
 def iso(utc_ns: int | None) -> str | None:

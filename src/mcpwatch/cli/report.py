@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from mcpwatch.cli.output import print_line, safe
+from mcpwatch.cli.output import inert_json, print_line, safe
 from mcpwatch.scan import export
 from mcpwatch.scan.export import ExportedFinding
 from mcpwatch.scan.ruleset import RULES
@@ -143,7 +143,7 @@ def sarif_text(rows: Sequence[Row], problems: Sequence[tuple[str, str, str]] = (
     log = export.sarif(
         findings, version=version_of("mcpwatch"), unscanned=[*unscanned, *problems], descriptions=reasons
     )
-    return export.sarif_text(log)
+    return inert_json(export.sarif_text(log))
 
 
 def document(row: Row) -> dict[str, Any]:

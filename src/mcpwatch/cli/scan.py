@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import click
 
-from mcpwatch.cli import ask, exits, report
+from mcpwatch.cli import ask, consent, exits, report
 from mcpwatch.cli import targets as configured
 from mcpwatch.cli.bar import Bar
 from mcpwatch.cli.change import BY
-from mcpwatch.cli.output import print_json, print_line, safe
+from mcpwatch.cli.output import inert, print_json, print_line, safe
 from mcpwatch.cli.state import configuration, opened
+from mcpwatch.cli.targets import Configured
 from mcpwatch.relay.discover import DEADLINE_S, Found, Target, discover
 from mcpwatch.scan import readiness
 from mcpwatch.scan.intake import take_in
@@ -29,6 +30,7 @@ from mcpwatch.store.levels import BY_NAME, UNSCANNED
 
 AT_ONCE: Final = 4  # servers connected to at a time
 POLL_S: Final = 0.2
+_OFF: Final = "not scanned: disabled"
 
 
 @click.command(
@@ -53,7 +55,7 @@ POLL_S: Final = 0.2
 @click.option("--sarif", "as_sarif", is_flag=True, help="A SARIF 2.1.0 log.")
 @click.option("--fail-on", type=click.Choice(["caution", "danger"]), help="Exit with 6 when anything is that bad.")
 @click.option("--all", "show_all", is_flag=True, help="List what is safe, too.")
-@click.option("--yes", "-y", is_flag=True, help="Start commands never started before without asking.")
+@click.option("--yes", "-y", is_flag=True, help="Start new commands, connect to new addresses, without asking.")
 @click.option(
     "--timeout", default=DEADLINE_S, show_default=True, type=click.FloatRange(min=1, max=600), help="Seconds."
 )
@@ -71,7 +73,8 @@ def command(
     timeout: float,
 ) -> int:
     """Connects to each server itself, as a client would, and judges every tool, prompt, resource and instruction it
-    offers. A command is started only if you let it be before, or say so now. Servers that are known but not
+    offers. A command is started, and an address that a project names or that gets variables of your environment is
+    connected to, only if you let it be before, or say so now. Servers that are known but not
     configured are judged by what they last listed. The verdicts are kept: what is dangerous stays quarantined."""
     if as_json and as_sarif:
         raise click.UsageError("--json or --sarif, not both")
@@ -83,14 +86,22 @@ def command(
             return exits.OK
         if llm:
             _may_ask_the_model(ledger)
-        targets, stored, problems = _servers(ledger, names, files)
-        wanted = [target for target in targets if _may_start(ledger, target, yes, problems)]
+        chosen, stored, problems = _servers(ledger, names, files, strict=fail_on is not None)
+        wanted = []
+        for server in chosen:
+            why = server.unusable or consent.agreed(ledger, server, yes=yes)
+            if why:
+                problems.append((server.name, why))
+            else:
+                wanted.append(server.target)
+        named = {server.name: server for server in chosen}
         servers = sorted({target.name for target in wanted} | set(stored))
         bar = Bar()
         try:
             for found in _interruptible(_discover_all(wanted, timeout, bar)):
                 take_in(ledger, found.target.name, found.definitions, found.complete)
-                problems += [(found.target.name, problem) for problem in found.problems]
+                told = named[found.target.name]
+                problems += [(found.target.name, told.unexpanded(problem)) for problem in found.problems]
             if again:
                 problems += _ask_again(ledger, servers)
             if llm:
@@ -114,39 +125,30 @@ Problems = list[tuple[str, str]]  # (server or "", sentence)
 
 
 def _servers(
-    ledger: Ledger, names: tuple[str, ...], files: tuple[Path, ...]
-) -> tuple[list[Target], list[str], Problems]:
-    """What to connect to, which servers are only known by what they listed, and what is wrong."""
-    targets, wrong = configured.from_files(files) if files else configured.configured()
+    ledger: Ledger, names: tuple[str, ...], files: tuple[Path, ...], *, strict: bool
+) -> tuple[list[Configured], list[str], Problems]:
+    """What to connect to, which servers are only known by what they listed, and what is wrong.
+
+    A disabled server is connected to when it is named. Else that is said, and with `strict` it is wrong in a file
+    that somebody else may have written: not every client knows the member that disables."""
+    found, wrong = configured.from_files(files) if files else configured.configured()
     seen = {judged.server for judged in ledger.judged()} if not files else set()
-    missing = set(names) - {target.name for target in targets} - seen
+    missing = set(names) - {server.name for server in found} - seen
     if missing:
-        known = ", ".join(sorted({target.name for target in targets} | seen)) or "none"
+        known = ", ".join(sorted({server.name for server in found} | seen)) or "none"
         raise exits.Failure(f"no such server: {', '.join(sorted(missing))}; known: {known}")
-    chosen = [target for target in targets if not names or target.name in names]
-    stored = sorted((seen & set(names) if names else seen) - {target.name for target in chosen})
-    if not chosen and not stored:
+    chosen = [server for server in found if (server.name in names if names else not server.disabled)]
+    problems = [("", problem) for problem in wrong]
+    off = [] if names else [server for server in found if server.disabled]
+    for server in off:
+        if strict and server.foreign:
+            problems.append((server.name, f"{_OFF}, which not every client heeds"))
+        else:
+            _complain(server.name, _OFF)
+    stored = sorted((seen & set(names) if names else seen) - {server.name for server in chosen})
+    if not chosen and not stored and not off:
         raise exits.Failure("; ".join(["no server is configured here: name a client's file with --config", *wrong]))
-    return chosen, stored, [("", problem) for problem in wrong]
-
-
-def _may_start(ledger: Ledger, target: Target, yes: bool, problems: Problems) -> bool:
-    """Whether the user lets this server's command be started; a URL starts nothing."""
-    if target.transport != "stdio" or ledger.knows_command(target.fingerprint):
-        return True
-    if not yes:
-        if not ask.possible():
-            problems.append((target.name, "its command was never started before: scan at a terminal, or with --yes"))
-            return False
-        shown = " ".join(safe(part, limit=500, lines="show") for part in target.command)
-        with_env = f" (with {', '.join(map(safe, target.env))} set)" if target.env else ""
-        answer = ask.word(f"{safe(target.name)} starts this command{with_env}:\n  {shown}\nStart it? [y/N] ")
-        if answer.casefold() not in ("y", "yes"):
-            problems.append((target.name, "not started"))
-            return False
-    with ledger.transaction() as tx:
-        scans.remember_command(tx, target.fingerprint, target.name, by=BY)
-    return True
+    return chosen, stored, problems
 
 
 async def _discover_all(targets: Sequence[Target], timeout: float, bar: Bar) -> list[Found]:
@@ -288,12 +290,16 @@ def _print(rows: Sequence[report.Row], servers: Sequence[str], problems: Problem
         print_line(f"{safe(server)}: {report.summary(mine) if mine or server not in troubled else 'not read'}")
         report.print_rows(mine, quiet_safe=not show_all)
     for server, problem in problems:
-        said = f"{server}: {problem}" if server else problem
-        click.echo(f"mcpwatch: {safe(said, limit=500)}", err=True)
+        _complain(server, problem)
     if any(row.level.name == "danger" and row.decision != "approved" for row in rows):
         print_line(
             "Dangerous definitions are quarantined. `mcpwatch approve SERVER/TOOL` shows one and lets it pass."
         )
+
+
+def _complain(server: str, problem: str) -> None:
+    said = f"{server}: {problem}" if server else problem
+    click.echo(inert(f"mcpwatch: {safe(said, limit=500)}"), err=True)
 
 
 def _print_document(rows: Sequence[report.Row], servers: Sequence[str], problems: Problems) -> None:

@@ -31,16 +31,19 @@ class Surroundings:
         return cls(system, Path.home(), os.environ, Path.cwd())
 
     def projects(self) -> list[Path]:
-        """This folder and, when that is another, the repository's: clients look for their files in either."""
+        """This folder and, when that is another, the repository's: clients look for their files in either. A
+        repository of another user's is none, as for git (`safe.directory`)."""
         for folder in (self.folder, *self.folder.parents):
             if folder == self.home:
                 break
             if (folder / ".git").exists():
-                return list(dict.fromkeys((self.folder, folder)))
+                own = _is_own(folder) and _is_own(folder / ".git")
+                return list(dict.fromkeys((self.folder, folder))) if own else [self.folder]
         return [self.folder]
 
     def paths(self, place: Place) -> list[Path]:
-        """Where files of this place would be; those a `*` stands for are there."""
+        """Where files of this place would be; those a `*` stands for are there. A project's that another user has put
+        there are left out."""
         if self.system not in place.systems:
             return []
         found: list[Path] = []
@@ -51,7 +54,7 @@ class Surroundings:
                 found += sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
             else:
                 found.append(Path(template))
-        return found
+        return [path for path in found if _is_own(path)] if place.scope == "project" else found
 
     def _templates(self, path: str, written: Callable[[str], str]) -> list[str]:
         """The path with all of it filled in, each as it is `written` where a `*` is one that matches."""
@@ -77,3 +80,16 @@ class Surroundings:
             "support": f"{self.home}/Library/Application Support",
             "appdata": self.env.get("APPDATA") or f"{self.home}/AppData/Roaming",
         }
+
+
+def _is_own(path: Path) -> bool:
+    """Whether nothing there belongs to another user: neither it nor, of a link, what it leads to. On Windows, where
+    folders of one user are not writable for others, nothing is asked."""
+    if os.name == "nt":
+        return True
+    try:
+        return all(status.st_uid == os.geteuid() for status in (path.lstat(), path.stat()))
+    except FileNotFoundError:
+        return True
+    except (OSError, RuntimeError):  # not ours to read, or a link to itself
+        return False

@@ -20,6 +20,7 @@ from msgspec import Raw
 
 from mcpwatch.protocol.definitions import LIST_KEYS, MAX_ITEMS, read_page
 from mcpwatch.protocol.message import Malformed
+from mcpwatch.relay.discover_http import client as http_client
 from mcpwatch.relay.launch import environment, launched
 from mcpwatch.relay.sdk_logs import silence
 from mcpwatch.store.records import Definition
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 DEADLINE_S: Final = 30.0
 MAX_PAGES: Final = 100
 METHOD_NOT_FOUND: Final = -32601
-_OURS: Final = ("MISTRAL_API_KEY",)  # of our environment, nothing a server needs
+OURS: Final = ("MISTRAL_API_KEY",)  # of our environment, nothing a server needs
 _HINT_MAX: Final = 4096  # bytes of a server's last words on stderr
 
 
@@ -48,7 +49,7 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of all that decides what is started."""
-        what = [list(self.command), sorted(self.env.items()), self.cwd or str(Path.cwd())]
+        what = [list(self.command), sorted(self.env.items()), str(Path(self.cwd or ".").absolute())]
         return hashlib.sha256(json.dumps(what).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -141,17 +142,19 @@ async def _connected(target: Target, stderr: IO[bytes], deadline_s: float) -> As
     heard = _Heard()
     options: dict[str, Any] = {"read_timeout_seconds": deadline_s, "cache": None}
     if target.transport == "stdio":
-        env = environment(target.env, _OURS)
+        env = environment(target.env, OURS)
         transport = launched(target.command, env=env, cwd=target.cwd, stderr=stderr)
         async with Client(heard.on(transport), **options) as client:
             yield client, heard
     elif target.transport == "sse":
-        async with Client(heard.on(sse_client(target.url, headers=target.headers)), **options) as client:
+        async with Client(
+            heard.on(sse_client(target.url, headers=target.headers, httpx_client_factory=http_client)), **options
+        ) as client:
             yield client, heard
     else:
         timeout = httpx2.Timeout(deadline_s)
         async with (
-            httpx2.AsyncClient(headers=target.headers, timeout=timeout) as http,
+            http_client(target.headers, timeout) as http,
             Client(heard.on(streamable_http_client(target.url, http_client=http)), **options) as client,
         ):
             yield client, heard
