@@ -49,7 +49,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 async def phase(worker: GatewayWorker, *wanted: str) -> None:
-    await holds(lambda: worker.view.phase in wanted, f"{wanted}, it is {worker.view}")
+    try:
+        await holds(lambda: worker.view.phase in wanted, f"{wanted}")
+    except AssertionError as error:
+        raise AssertionError(f"{wanted}, it is {worker.view}") from error
 
 
 async def holds(condition: Callable[[], object], what: str) -> None:

@@ -118,6 +118,9 @@ def start(port: int | None = None, *, log: Path | None = None, wait_s: float = S
     while time.monotonic() < deadline:
         found = find()
         if found.state == "up":
+            if found.row.pid != process.pid:
+                process.kill()  # else it would come up, unasked, when the quicker one is stopped
+                process.wait()
             return found
         if process.poll() is not None:
             break

@@ -158,15 +158,16 @@ class GatewayWorker:
             await self._start(wanted)
 
     async def _ended(self, crashed: bool) -> None:
-        """It was up. Where nobody meant it to end, it is started at once; where a person stopped it, not at all."""
+        """It was up. Where nobody meant it to end, it is started at once; where a person stopped it, not at all,
+        however it ended."""
         view = self.view
-        if crashed:
-            self._tell("The gateway died; it is started again.", "error")
-            self._failed("it died", wait=ENDED_S if view.service else None)
-        elif await in_thread(lambda: self._calls.was_stopped(view.found.row)):
+        if await in_thread(lambda: self._calls.was_stopped(view.found.row)):
             self._wanted = False
             self._tell("The gateway was stopped on another screen, and stays so. H, then s, starts it.", "warning")
             self._set(phase="stopped", found=Found("none"), failures=0, why="", advice="")
+        elif crashed:
+            self._tell("The gateway died; it is started again.", "error")
+            self._failed("it died", wait=ENDED_S if view.service else None)
         else:
             self._tell(
                 f"The gateway was ended elsewhere. Servers are configured for it, so it starts again in"
