@@ -101,23 +101,24 @@ class Gate:
         is done with."""
         self._begin(call)
         refused = self._decide(call, review)
-        if refused is None:
-            if call.protected:
-                self._open.add(call.n)
-                if not self._busy.is_set():
-                    self._busy.set()
-        else:
-            call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
-        self._recorder.put(call, done=refused is not None)
-        return refused
+        if refused is not None:
+            return self._done_with(call, refused)
+        if call.protected:
+            self._open.add(call.n)
+            if not self._busy.is_set():
+                self._busy.set()
+        self._recorder.put(call, done=False)
+        return None
 
     def brings(self, call: Call, review: Review | None = None) -> Refusal | None:
         """As `admit`, for a request that began as one of another kind, and whose answer brings a call's result."""
         call.priced = 0  # it may have been priced as what it began as
         refused = self._decide(call, review)
-        if refused is not None:
-            call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
-            self._recorder.put(call, done=True)
+        return None if refused is None else self._done_with(call, refused)
+
+    def _done_with(self, call: Call, refused: Refusal) -> Refusal:
+        call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
+        self._recorder.put(call, done=True)
         return refused
 
     def ended(self, call: Call) -> None:

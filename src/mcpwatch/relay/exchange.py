@@ -101,7 +101,7 @@ class Exchange(Deliveries):
         if question.resumes is not None:
             call.flags = "retry"
             self._sampling.brought(question)
-        if method == CALL or method in _ADMITTED:
+        if method in _ADMITTED:
             refusal = gate.admit(call)
             if refusal is not None:
                 self._refuse(question, refusal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable
 from typing import Any
@@ -29,6 +28,8 @@ def usage_name(tool: str) -> str:
     name = masked_name(tool)
     if len(name) <= LONGEST_NAME:
         return name
+    import hashlib  # 5 ms that only such a name pays
+
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return f"{name[: LONGEST_NAME - 17]}…{digest}"
 
