@@ -194,7 +194,7 @@ def _rows(line: str, taken: int) -> Iterator[str]:
 
 def confirmed(question: str) -> None:
     """Ends the command unless a person at the terminal says yes."""
-    if ask.word(f"{question} [y/N] ").casefold() not in ("y", "yes"):
+    if not ask.agreed(f"{question} [y/N] "):
         raise exits.Failure("nothing was changed", exits.DENIED)
 
 

@@ -59,6 +59,11 @@ def word(prompt: str) -> str:
         return os.read(descriptor, 1024).decode("utf-8", "replace").strip()
 
 
+def agreed(prompt: str) -> bool:
+    """Whether a question that ends with "[y/N] " is answered with yes. Raises Failure when there is no terminal."""
+    return word(prompt).casefold() in ("y", "yes")
+
+
 @contextmanager
 def _terminal() -> Iterator[int]:
     try:

@@ -40,7 +40,7 @@ def agreed(ledger: Ledger, server: Configured, *, yes: bool) -> str:
         question = _command(server) if starts else _address(server)
         if len(question) > MAX_SHOWN:
             return f"too long to be shown and asked about: read it in {server.file}, then scan with --yes"
-        if ask.word(question).casefold() not in ("y", "yes"):
+        if not ask.agreed(question):
             return "not started" if starts else "not connected to"
     with ledger.transaction() as tx:
         scans.remember_command(tx, server.fingerprint, server.name, by=BY)

@@ -65,5 +65,5 @@ def _agree(server: str, several: SeveralHosts) -> None:
     click.echo(f"For {safe(server)} there are several hosts. Who gets the code gets your access.")
     for what, host in several.each():
         click.echo(f"  {what:<18}{safe(host)}")
-    if ask.word("Do you know that they belong together? [y/N] ").casefold() not in ("y", "yes"):
+    if not ask.agreed("Do you know that they belong together? [y/N] "):
         raise exits.Failure(f"not logged in to {server}: its hosts do not belong together")

@@ -188,11 +188,10 @@ def _ask_consent(ledger: Ledger) -> None:
         destination = readiness.destination(load())
     except ConfigError as error:
         raise exits.Failure(str(error)) from error
-    answer = ask.word(
+    agreed = ask.agreed(
         "The model reads whole definitions: names, descriptions and schemas of your servers' tools, prompts and"
         f" resources.\nThey are sent to {safe(destination)}. Calls and their results never are.\nSend them? [y/N] "
     )
-    agreed = answer.casefold() in ("y", "yes")
     with ledger.transaction() as tx:
         scans.set_consent(tx, "agreed" if agreed else "declined", destination, by=BY)
     if not agreed:
