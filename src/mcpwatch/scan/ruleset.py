@@ -254,7 +254,8 @@ def warm() -> None:
 def _version() -> str:
     """A short hash of everything a verdict depends on: rules, vocabulary, normaliser."""
     digest = hashlib.sha256()
-    names = sorted(name for name in sys.modules if name.startswith("mcpwatch.scan.rules."))
+    loaded = sys.modules.copy()  # other threads import meanwhile
+    names = sorted(name for name in loaded if name.startswith("mcpwatch.scan.rules."))
     for name in (*names, "mcpwatch.scan.normalise", "mcpwatch.scan.disguises", "mcpwatch.scan.lazy", __name__):
         module = sys.modules[name]
         loader, file = module.__spec__.loader if module.__spec__ else None, module.__file__
