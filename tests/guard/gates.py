@@ -9,6 +9,8 @@ from types import TracebackType
 
 from mcpwatch.guard.gate import Gate
 from mcpwatch.guard.refusal import Refusal
+from mcpwatch.guard.review import Judge
+from mcpwatch.protocol.rounds import SMALL
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Call, CallRow
 from servers.processes import wait_until
@@ -24,6 +26,7 @@ class Relay:
         *,
         command: str = "",
         on_lock: Callable[[Refusal], None] | None = None,
+        load_judge: Callable[[], tuple[Judge, str]] | None = None,
     ) -> None:
         self.path = path
         self.locks: list[Refusal] = []
@@ -33,6 +36,7 @@ class Relay:
             transport="stdio",
             command=command or f"{server} --serve",
             on_lock=on_lock or self._locked,
+            load_judge=load_judge,
             state=path,
         )
         self.closed = False
@@ -55,12 +59,17 @@ class Relay:
             self.gate.close(0)
 
     def ask(self, tool: str = "search", arguments: bytes = b'{"q":"cats"}') -> tuple[Call, Refusal | None]:
+        if len(arguments) < SMALL and (call := self.gate.admitted(tool, arguments)) is not None:
+            return call, None
         call = Call(method="tools/call", tool=tool, arguments=arguments, arguments_bytes=len(arguments))
         return call, self.gate.admit(call)
 
     def answer(
         self, call: Call, result: bytes = b'{"content":[{"type":"text","text":"done"}]}', outcome: str = "ok"
     ) -> None:
+        if len(result) < SMALL > call.arguments_bytes and outcome == "ok":
+            self.gate.succeeded(call, result)
+            return
         call.result, call.result_bytes, call.outcome = result, len(result), outcome
         self.gate.ended(call)
 

@@ -7,7 +7,9 @@ import json
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from mcpwatch.protocol.message import id_key
 from mcpwatch.protocol.plain import plain_call, plain_result
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":1}}}'
@@ -85,7 +87,7 @@ def test_a_plain_call_has_nothing_else_in_it(text, end):
     assert sorted(key for key, _ in pairs) == ["id", "jsonrpc", "method", "params"]
     assert isinstance(params, list)
     assert sorted(key for key, _ in params) in (["arguments", "name"], ["_meta", "arguments", "name"])
-    assert (json.loads(id), view.name) == (model["id"], model["params"]["name"])
+    assert (id, view.name) == (model["id"], model["params"]["name"])
     assert json.loads(bytes(view.arguments)) == model["params"]["arguments"]
     assert b"\r" not in text.encode() + end
 
@@ -105,7 +107,7 @@ def test_a_plain_result_has_nothing_else_in_it(text, end):
     assert isinstance(result, list)
     assert len({key for key, _ in result}) == len(result)
     assert {key for key, _ in result} <= {"content", "isError", "structuredContent", "_meta", "resultType"}
-    assert json.loads(id) == model["id"]
+    assert id == model["id"]
     assert json.loads(body) == model["result"]
     assert bool(view.isError) == bool(model["result"].get("isError"))
 
@@ -156,6 +158,24 @@ def test_anything_else_is_not_a_plain_result(line):
 
 
 @pytest.mark.parametrize(
+    "id",
+    ["-0", "-1", "1.0", "1e2", "1E2", "10e0", "1000000000000000000", "9" * 5000, '"1"', "null", "true", " 1", "1 "],
+)
+def test_an_id_of_another_spelling_is_for_the_long_way(id):
+    assert plain_call(CALL.replace(b'"id":1', b'"id":' + id.encode())) is None
+    assert plain_result(RESULT.replace(b'"id":1', b'"id":' + id.encode())) is None
+
+
+@pytest.mark.parametrize("id", [0, 9, 10, 99, 100, 10**17, 10**18 - 1])
+def test_an_id_of_as_many_digits_as_it_has(id):
+    for end in (b"", b"\n"):
+        call = plain_call(CALL.replace(b'"id":1', b'"id":%d' % id) + end)
+        result = plain_result(RESULT.replace(b'"id":1', b'"id":%d' % id) + end)
+        assert call is not None and result is not None
+        assert call[0] == result[0] == id == id_key(Raw(b"%d" % id))
+
+
+@pytest.mark.parametrize(
     "order",
     [
         '{{"jsonrpc":"2.0","id":{id},"result":{result}}}',
@@ -165,8 +185,8 @@ def test_anything_else_is_not_a_plain_result(line):
 )
 def test_the_result_is_cut_out_wherever_it_stands(order):
     result = json.dumps({"content": [{"text": 'a"result":{' * 3000}], "isError": True}, separators=(",", ":"))
-    for id in ("1", '"result"', '"\\"result\\":{"'):
+    for id in ("0", "1", "999999999999999999"):
         found = plain_result(order.format(id=id, result=result).encode() + b"\n")
         assert found is not None
-        assert found[0] == id.encode()
+        assert found[0] == int(id)
         assert found[2] == result.encode()

@@ -32,6 +32,9 @@ class FakeGate:
         self.log.append(("began", call.method))
         self.open.append(call)
 
+    def admitted(self, tool: str, arguments: bytes) -> Call | None:
+        """Decides about each."""
+
     def admit(self, call: Call) -> Refusal | None:
         call.protected = True
         if call.tool in self.refuse:
@@ -55,6 +58,10 @@ class FakeGate:
         self.open = [one for one in self.open if one is not call] if call in self.open else self._twice(call)
         self.done.append(call)
         self.log.append(("ended", str(call.outcome)))
+
+    def succeeded(self, call: Call, result: bytes) -> None:
+        call.result, call.result_bytes, call.outcome = result, len(result), "ok"
+        self.ended(call)
 
     def _twice(self, call: Call) -> list[Call]:
         raise AssertionError(f"ended twice, or never begun: {call}")

@@ -72,11 +72,19 @@ def test_an_id_of_2000_digits_over_a_bridge(tmp_path):
 
 # ---------------------------------------------------------------------- any other fault
 BREAK = "def broken(*arguments): raise ZeroDivisionError('ours')\n"
+BREAK_WRITER = """
+from mcpwatch.relay import stdio
+class Broken(stdio.Relay):
+    def __init__(self, child):
+        super().__init__(child)
+        self.{way}.write = self.{way}.write_locked = broken
+stdio.Relay = Broken
+"""
 
 
-@pytest.mark.parametrize("way", ["_client_block", "_server_block"])
+@pytest.mark.parametrize("way", ["_to_server", "_to_client"])
 def test_a_fault_in_either_direction_ends_guard_and_server(tmp_path, way):
-    first = f"{BREAK}from mcpwatch.relay.stdio import Relay\nRelay.{way} = broken"
+    first = f"{BREAK}{BREAK_WRITER.format(way=way)}"
     with run(["--", sys.executable, "-c", ANSWERS], tmp_path, first=first) as client:
         client.send(ping(2))
         assert client.wait() == FAULT
@@ -101,7 +109,7 @@ def test_a_fault_ends_a_bridge(tmp_path):
 
 
 def test_a_fault_is_told_where_stderr_is_closed(tmp_path):
-    first = f"{BREAK}from mcpwatch.relay.stdio import Relay\nRelay._server_block = broken\nsys.stderr.close()"
+    first = f"{BREAK}{BREAK_WRITER.format(way='_to_client')}sys.stderr.close()"
     with run(["--", sys.executable, "-c", ANSWERS], tmp_path, first=first) as client:
         client.send(ping(2))
         assert client.wait() == FAULT

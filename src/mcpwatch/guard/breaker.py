@@ -27,6 +27,7 @@ T = TypeVar("T")
 BY = "mcpwatch"  # who locks by itself
 _NAMES_KEPT = 4096  # names are the peer's to invent: caches by name are bounded
 _POSITION = {Dimension.CALLS: 0, Dimension.TOKENS: 1, Dimension.COST: 2}
+_CALLS, _TOKENS = Dimension.CALLS, Dimension.TOKENS  # a look at an enumeration's member costs 0.1 µs
 _NEVER = 1 << 100  # above any limit
 
 
@@ -80,8 +81,9 @@ class Breaker:
         self.ledger = ledger
         self._measure = measure
         self._owed: deque[Call] = deque()  # admitted or answered, not yet (fully) charged
+        self.owe = self._owed.append  # the call's answer has arrived: its size is charged with the next transaction
         self._looking = threading.Lock()  # held only to swap the policy, never while the ledger is asked
-        self._seen: bytes | int = -1  # the ledger's news at the last look
+        self.seen: bytes | int = -1  # the ledger's news at the last look; the policy is as new, or newer
         self._policy = Policy(version=-1)
         self._by_name = _ByName(self._policy)
         self._capped = False
@@ -93,14 +95,14 @@ class Breaker:
     def policy(self) -> Policy:
         """The policy in force now: 0.5 µs when nothing was committed since the last look."""
         news = self.ledger.news()
-        if news != self._seen:
+        if news != self.seen:
             found = None
             if self.ledger.policy_version() != self._policy.version:
                 found = self.ledger.policy()
             with self._looking:
                 if found is not None and found.version >= self._policy.version:
                     self._adopt(found)  # else a transaction of ours has seen a newer one
-                self._seen = news
+                self.seen = news
         return self._policy
 
     def policy_for(self, tool: str) -> Policy:
@@ -109,7 +111,7 @@ class Breaker:
         if known.armed and not known.lock.locked and self.protected(tool):
             return known
         # The policy is read after the look: whoever adopts a newer one says so last.
-        return self._policy if self.ledger.news() == self._seen else self.policy()
+        return self._policy if self.ledger.news() == self.seen else self.policy()
 
     @property
     def armed(self) -> bool:
@@ -135,7 +137,7 @@ class Breaker:
 
     def _doubt(self) -> None:
         with self._looking:
-            self._seen, self._policy = -1, msgspec.structs.replace(self._policy, version=-1)
+            self.seen, self._policy = -1, msgspec.structs.replace(self._policy, version=-1)
 
     def protected(self, tool: str) -> bool:
         """Whether the user's patterns protect this tool."""
@@ -238,10 +240,6 @@ class Breaker:
 
     # -- charging --------------------------------------------------------------------------------------
 
-    def owe(self, call: Call) -> None:
-        """The call's answer has arrived: its size is charged with the next transaction."""
-        self._owed.append(call)
-
     def inherit(self, earlier: Breaker) -> None:
         """Take over what an earlier breaker of this session had not charged when its file failed. If that file was
         replaced while it was armed or locked, this one is locked: only a person takes a lock or a limit away."""
@@ -340,6 +338,6 @@ def _take_due(call: Call) -> tuple[int, int, int]:
 
 def _amount(call: Call, dimension: Dimension) -> int:
     """What this call adds to a window before its answer is known."""
-    if dimension is Dimension.CALLS:
+    if dimension is _CALLS:
         return 0 if "retry" in call.flags else 1
-    return call.tokens_in if dimension is Dimension.TOKENS else call.cost
+    return call.tokens_in if dimension is _TOKENS else call.cost

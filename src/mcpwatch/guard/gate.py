@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import monotonic_ns, time_ns
 
 from mcpwatch.guard import refusal
 from mcpwatch.guard.breaker import Breaker, PolicyMoved
@@ -16,14 +17,14 @@ from mcpwatch.guard.reading import Reading
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.review import Facts, Judge, Review
 from mcpwatch.meter.prices import PriceBook
-from mcpwatch.protocol.methods import TASK_NEWS
+from mcpwatch.protocol.methods import CALL, TASK_NEWS
 from mcpwatch.protocol.tasks import Tasks
 from mcpwatch.store import config as configuration
 from mcpwatch.store.database import StateError, storable, turn_is_free
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.recorder import RETRY_S, Recorder
-from mcpwatch.store.records import Call, Definition, Outcome, Policy
+from mcpwatch.store.records import OK, Call, Definition, Outcome, Policy
 from mcpwatch.store.retention import Retention
 from mcpwatch.store.transaction import Transaction
 
@@ -94,45 +95,83 @@ class Gate:
     def began(self, call: Call) -> None:
         """A request that is not gated: recorded as pending."""
         self._begin(call)
-        self._recorder.put(call, done=False)
+        self._recorder.put(call, False)
+
+    def admitted(
+        self, tool: str, arguments: bytes, review: Review | None = None, session: SessionEntry | None = None
+    ) -> Call | None:
+        """The call of a client's tools/call with few arguments, if nothing is to be decided about it: it passes.
+        None: make one, and have `admit` decide."""
+        breaker = self._breaker
+        if breaker is None or self._problem is not None or self._unrecorded is not None:
+            return None
+        review = review or self._reading.own
+        try:
+            protected = review.standing.protected(tool, breaker, review.facts.changes)
+        except StateError:
+            return None  # `admit` says why
+        if protected is None:
+            return None
+        n, size = next(self._numbers), len(arguments)
+        # By position: setting the fields one by one takes 0.2 µs longer.
+        call = Call(CALL, n, tool, False, protected, time_ns(), monotonic_ns(), None, arguments, b"", b"", size)
+        if session is not None:
+            call.session = session
+        if protected:
+            breaker.owe(call)
+        self._pending(call)
+        return call
 
     def admit(self, call: Call, review: Review | None = None) -> Refusal | None:
         """Decide about a tools/call or a sampling request, or one for their result. None lets it pass; a refused call
         is done with."""
         self._begin(call)
-        refused = self._decide(call, review)
+        refused = self._decide(call, review or self._reading.own)
         if refused is not None:
             return self._done_with(call, refused)
-        if call.protected:
-            self._open.add(call.n)
-            if not self._busy.is_set():
-                self._busy.set()
-        self._recorder.put(call, done=False)
+        self._pending(call)
         return None
 
     def brings(self, call: Call, review: Review | None = None) -> Refusal | None:
         """As `admit`, for a request that began as one of another kind, and whose answer brings a call's result."""
         call.priced = 0  # it may have been priced as what it began as
-        refused = self._decide(call, review)
+        refused = self._decide(call, review or self._reading.own)
         return None if refused is None else self._done_with(call, refused)
+
+    def _pending(self, call: Call) -> None:
+        if call.protected:
+            self._open.add(call.n)
+            if not self._busy.is_set():
+                self._busy.set()
+        self._recorder.put(call, False)
+
+    def _answered(self, call: Call) -> None:
+        if call.protected:
+            self._open.discard(call.n)
+            if self._breaker is not None:
+                self._breaker.owe(call)
+        self._recorder.put(call, True)
 
     def _done_with(self, call: Call, refused: Refusal) -> Refusal:
         call.outcome, call.code, call.note, call.duration_ns = Outcome.REFUSED, refused.code, refused.text, 0
-        self._recorder.put(call, done=True)
+        self._recorder.put(call, True)
         return refused
 
     def ended(self, call: Call) -> None:
         """A call that began or was admitted has its outcome. Once for each."""
-        self._open.discard(call.n)
         if call.duration_ns is None:
-            call.duration_ns = time.monotonic_ns() - call.started_ns
+            call.duration_ns = monotonic_ns() - call.started_ns
         if call.frame:
             self._measure.weigh(call, answer=True)
         elif len(call.arguments) > self.kept or len(call.result) > self.kept:
             self._measure.cut(call, self.kept)
-        if call.protected and self._breaker is not None:
-            self._breaker.owe(call)
-        self._recorder.put(call, done=True)
+        self._answered(call)
+
+    def succeeded(self, call: Call, result: bytes) -> None:
+        """`ended`, for a call with few arguments and a small result."""
+        call.duration_ns = monotonic_ns() - call.started_ns
+        call.result, call.result_bytes, call.outcome = result, len(result), OK
+        self._answered(call)
 
     def late(self, call: Call, result: bytes) -> None:
         """An answer came after the call was ended by a lock: recorded, not passed on."""
@@ -142,7 +181,7 @@ class Gate:
             self._measure.cut(call, self.kept)
         if call.protected and self._breaker is not None:
             self._breaker.owe(call)
-        self._recorder.put(call, done=False)
+        self._recorder.put(call, False)
 
     def violation(self, note: str, frame: bytes, *, from_server: bool, session: SessionEntry | None = None) -> None:
         """A frame that broke the rules of the wire and was not passed on."""
@@ -178,7 +217,7 @@ class Gate:
 
     # -- deciding --------------------------------------------------------------------------------------
 
-    def _decide(self, call: Call, review: Review | None) -> Refusal | None:
+    def _decide(self, call: Call, review: Review) -> Refusal | None:
         problem: StateError | str = "it could not be opened in time"
         try:
             for _ in range(POLICY_TRIES):
@@ -200,17 +239,21 @@ class Gate:
         call.protected = self._breaker.protected(call.tool) if self._breaker is not None else True
         return refusal.state_broken(f"{self._server}/{call.tool}", str(problem)) if call.protected else None
 
-    def _decided(self, breaker: Breaker, call: Call, review: Review | None) -> Refusal | None:
-        policy = breaker.policy_for(call.tool)
+    def _decided(self, breaker: Breaker, call: Call, review: Review) -> Refusal | None:
+        tool, news, changes = call.tool, breaker.seen, review.facts.changes
+        policy = breaker.policy_for(tool)
         if not call.from_server or call.method in TASK_NEWS:
             refused = self._reading.refuses(call, policy, breaker.ledger, review)
             if refused is not None:
-                call.protected = breaker.protected(call.tool)
+                call.protected = breaker.protected(tool)
                 return refused
-        if self._misconfigured and policy.armed and breaker.protected(call.tool):
+        if self._misconfigured and policy.armed and breaker.protected(tool):
             call.protected = True
-            return refusal.misconfigured(f"{self._server}/{call.tool}", self._misconfigured)
-        return breaker.admit(call, policy)
+            return refusal.misconfigured(f"{self._server}/{tool}", self._misconfigured)
+        refused = breaker.admit(call, policy)
+        if refused is None and not policy.armed and not policy.lock.locked and review.passing(tool, policy.version):
+            review.standing.keep(tool, call.protected, breaker, news, changes)
+        return refused
 
     def _look(self, wait_s: float = OPEN_DEADLINE_S) -> tuple[Breaker | None, Policy | None]:
         """The breaker and the policy in force; (None, None) while the state file fails or is not open yet."""
@@ -393,14 +436,11 @@ class Gate:
             self._on_lock(refusal.locked(policy.lock, f"a call to {self._server}"))
 
     def _begin(self, call: Call) -> None:
-        self._stamp(call)
+        call.n = next(self._numbers)
+        call.started_utc = time_ns()
+        call.started_ns = monotonic_ns()
         if call.frame:
             self._measure.weigh(call, answer=False)
-
-    def _stamp(self, call: Call) -> None:
-        call.n = next(self._numbers)
-        call.started_utc = time.time_ns()
-        call.started_ns = time.monotonic_ns()
 
     def _note(self, method: str, note: str, frame: bytes, session: SessionEntry | None, *, from_server: bool) -> None:
         call = Call(
@@ -416,5 +456,5 @@ class Gate:
             call.result, call.result_bytes = body, len(frame)
         else:
             call.arguments, call.arguments_bytes = body, len(frame)
-        self._stamp(call)
-        self._recorder.put(call, done=True)
+        self._begin(call)
+        self._recorder.put(call, True)

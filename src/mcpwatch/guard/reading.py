@@ -44,7 +44,7 @@ class Reading:
         self._on_changed = on_changed
         self._loaded = threading.Event()
         self._lock = threading.Lock()
-        self._review = Review(server)
+        self.own = Review(server)
         self._sharing: weakref.WeakSet[Review] = weakref.WeakSet()
         self._changed: set[str] = set()
 
@@ -59,7 +59,7 @@ class Reading:
     def share(self, review_of: Callable[[Facts], Review]) -> Review:
         """A review for a session with lists of its own."""
         with self._lock:
-            review = review_of(self._review.facts)
+            review = review_of(self.own.facts)
             self._sharing.add(review)
         return review
 
@@ -67,7 +67,7 @@ class Reading:
 
     def doubt(self) -> None:
         """Another file may be open now: read it at the next look."""
-        self._review.version = -1
+        self.own.version = -1
 
     def refresh(self, policy: Policy, ledger: Ledger) -> None:
         """Read the file again if the policy has moved. Raises StateError."""
@@ -82,21 +82,20 @@ class Reading:
         return changed
 
     def _refresh(self, policy: Policy, ledger: Ledger) -> None:
-        if policy.version == self._review.facts.version:
+        if policy.version == self.own.facts.version:
             return
         known = ledger.definitions(self._server)
-        changed = self._review.load(known, strict=policy.strict, version=policy.version, sharing=self._sharing)
+        changed = self.own.load(known, strict=policy.strict, version=policy.version, sharing=self._sharing)
         if changed:
             self._changed |= changed
             self._on_changed()
 
     # -- what may pass ---------------------------------------------------------------------------------
 
-    def refuses(self, call: Call, policy: Policy, ledger: Ledger, review: Review | None = None) -> Refusal | None:
+    def refuses(self, call: Call, policy: Policy, ledger: Ledger, review: Review) -> Refusal | None:
         """Whether the tool of a client's call is quarantined; one that was never listed is flagged. Raises
         StateError."""
-        review = review or self._review
-        if policy.version == review.facts.version and review.passing(call.tool):
+        if review.passing(call.tool, policy.version):
             return None
         with self._lock:
             if policy.version != review.facts.version:
@@ -110,7 +109,7 @@ class Reading:
     def held(self, kind: str, name: str | None, review: Review | None = None) -> Refusal | None:
         """Whether a prompt, a resource or a template is quarantined. A name of None could not be read."""
         with self._lock:
-            return (review or self._review).refusal(kind, name)
+            return (review or self.own).refusal(kind, name)
 
     def page(
         self, kind: str, found: Sequence[Definition], *, first: bool, last: bool, review: Review | None = None
@@ -118,7 +117,7 @@ class Reading:
         """Judge a page of a list. Returns the positions to leave out, and what is to be written about it."""
         self._loaded.wait(RULES_DEADLINE_S)
         judge, rules = self._judge
-        review = review or self._review
+        review = review or self.own
         with self._lock:
             todo = review.unjudged(kind, found, rules, first=first)
             kept = found[: max(0, LIST_TEXTS - review.listed_before(kind, first=first))]
@@ -128,7 +127,7 @@ class Reading:
         with self._lock:
             hidden = review.listing(kind, found, verdicts, first=first, last=last)
             complete = review.names(kind) if last else None
-            review.trim([self._review, *self._sharing])
+            review.trim([self.own, *self._sharing])
         return hidden, Writing(
             partial(self._save, kind, tuple(kept), verdicts, complete), _held_bytes(kept, complete)
         )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from mcpwatch.guard.refusal import Refusal
+from mcpwatch.guard.standing import Standing
 from mcpwatch.store.forgetting import UNREAD
 from mcpwatch.store.levels import CAUTION, CAUTION_FROM, DANGER, DANGER_FROM, level_of
 from mcpwatch.store.records import Definition, ServerDefinitions, Verdict
@@ -113,6 +114,7 @@ class Review:
         self._seen: dict[str, Listed] = {}  # kinds this session has seen a list of: newer than the file's
         self._passing: set[str] = set()  # listed tools that nothing held, when
         self._passing_at = -1  # the facts had changed so often
+        self.standing = Standing()
         self._forms: dict[str, tuple[dict[str, str], str]] = {}  # by kind: see `_held_forms`
         self._forms_at = -1
 
@@ -348,9 +350,10 @@ class Review:
         """Whether the server ever listed this tool, as far as is known."""
         return tool in self._listed(TOOL)
 
-    def passing(self, tool: str) -> bool:
-        """Whether `lets_pass` is known to hold; needs no lock."""
-        return self._passing_at == self.facts.changes and tool in self._passing
+    def passing(self, tool: str, version: int) -> bool:
+        """Whether `lets_pass` is known to hold under the policy of this version; needs no lock."""
+        facts = self.facts
+        return facts.version == version and self._passing_at == facts.changes and tool in self._passing
 
     def lets_pass(self, tool: str) -> bool:
         """Whether a tool is listed and nothing holds it: true of nearly every call, and remembered until something

@@ -42,6 +42,14 @@ class Seat:
         call.session = self._entry
         return self._gate.admit(call, self._review)
 
+    def admitted(self, tool: str, arguments: bytes) -> Call | None:
+        """See `Gate.admitted`."""
+        return self._gate.admitted(tool, arguments, self._review, self._entry)
+
+    def succeeded(self, call: Call, result: bytes) -> None:
+        """See `Gate.succeeded`."""
+        self._gate.succeeded(call, result)
+
     def brings(self, call: Call) -> Refusal | None:
         """See `Gate.brings`."""
         return self._gate.brings(call, self._review)

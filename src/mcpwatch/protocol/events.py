@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from mcpwatch.protocol.message import INVALID_REQUEST, NONE
+from mcpwatch.protocol.message import INVALID_REQUEST, NONE, Key
 
 
 class Waiting(msgspec.Struct, gc=False, eq=False):
@@ -21,8 +21,8 @@ class Waiting(msgspec.Struct, gc=False, eq=False):
 class Question(msgspec.Struct, gc=False, eq=False):
     """A request on its way to its answer. `call` is for the floor above to hang its record on."""
 
-    key: bytes  # the id in one spelling, see `message.id_key`
-    id: bytes  # the id as sent
+    key: Key  # see `message.id_key`
+    sent_id: bytes  # the id as sent; empty where that is the key in digits
     method: str
     params: Raw  # as sent; NONE when there are none, and dropped by `asked`
     from_server: bool = False
@@ -33,6 +33,11 @@ class Question(msgspec.Struct, gc=False, eq=False):
     resumes: Waiting | None = None  # the operation this is a further round of
     inputs: dict[str, Raw] | None = None  # inputResponses of such a round, until they are used
     call: Any = None
+
+    @property
+    def id(self) -> bytes:
+        """The id as sent."""
+        return self.sent_id or str(self.key).encode()
 
 
 class Answer(msgspec.Struct, gc=False, eq=False):

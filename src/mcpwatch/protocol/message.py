@@ -35,6 +35,11 @@ MAX_ID: Final = 1024
 """Bytes of an id: it is kept while the request is open."""
 
 
+MOST_COUNTED: Final = 10**18
+"""Ids below are what nearly every client counts in, and held as numbers."""
+
+_DIGITS: Final = len(str(MOST_COUNTED))
+
 MAX_NAME: Final = 1 << 14
 """Characters of a tool's or a prompt's name: it, too, is kept."""
 
@@ -297,8 +302,13 @@ def text(members: dict[str, Raw], key: str) -> str | None:
 
 
 # ---------------------------------------------------------------------- ids
-def id_key(raw: Raw) -> bytes:
-    """The id in one spelling, for pairing: equal exactly when type and value are. Raises `Malformed`.
+Key = int | bytes
+"""An id for pairing: equal exactly when type and value are."""
+
+
+def id_key(raw: Raw) -> Key:
+    """The key of an id: a number without sign and fraction, below `MOST_COUNTED`, as such, any other in one spelling.
+    Raises `Malformed`.
 
     Integers and strings are what MCP allows; a fraction is passed through, since JSON-RPC allows it. Objects,
     lists, booleans and null cannot be paired.
@@ -307,7 +317,7 @@ def id_key(raw: Raw) -> bytes:
     if len(key) > MAX_ID:
         raise Malformed("an id that is too long")
     if key.isdigit():
-        return key
+        return int(key) if len(key) < _DIGITS else key
     first = key[:1]
     if first == b'"':
         if b"\\" not in key:
@@ -320,6 +330,8 @@ def id_key(raw: Raw) -> bytes:
             raise Malformed("an id that is not JSON") from None
     if not first or first not in b"-0123456789" or b"e" in key or b"E" in key:
         raise Malformed("an id that is neither a string nor a plain number")
+    if key == b"-0":
+        return 0
     return str(float(key) if b"." in key else int(key)).encode()
 
 

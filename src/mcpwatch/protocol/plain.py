@@ -8,17 +8,24 @@ A frame that weighs more may be just as innocent, but it is for `message.Parser`
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Raw
 
 from mcpwatch.protocol.lenient import is_utf8
-from mcpwatch.protocol.message import MAX_NAME, NONE
+from mcpwatch.protocol.message import MAX_NAME, MOST_COUNTED, NONE
 
 _LARGE: Final = MAX_NAME  # from here on a pass over the frame costs more than a look at its start
 _LF: Final = 10
 _CR: Final = 13
+
+
+Number = Annotated[int, msgspec.Meta(ge=0, lt=MOST_COUNTED)]
+"""An id as nearly every client counts them."""
+
+_LEAST: Final = (0, 0, *(10**digits for digits in range(1, 19)))
+"""The least number of 1, 2, … digits, at 1, 2, …"""
 
 
 class CallParams(msgspec.Struct, gc=False, rename={"meta": "_meta"}):
@@ -31,7 +38,7 @@ class PlainCall(msgspec.Struct, gc=False):
     """`{"jsonrpc":"2.0","id":…,"method":"tools/call","params":{"name":…,"arguments":…[,"_meta":…]}}`"""
 
     jsonrpc: Literal["2.0"]
-    id: Raw
+    id: Number
     method: Literal["tools/call"]
     params: CallParams
 
@@ -48,7 +55,7 @@ class PlainResult(msgspec.Struct, gc=False):
     """`{"jsonrpc":"2.0","id":…,"result":{…}}` with the members of a tool's result."""
 
     jsonrpc: Literal["2.0"]
-    id: Raw
+    id: Number
     result: CallResult
 
 
@@ -59,13 +66,12 @@ _CALL_FRAME: Final = len('{"jsonrpc":"2.0","id":,"method":"tools/call","params":
 _META: Final = len(',"_meta":')
 _BEFORE_ID: Final = len('{"jsonrpc":"2.0","id":')
 _RESULT: Final = b',"result":'
+_RESULT_LENGTH: Final = len(_RESULT)
+_RESULT_FRAME: Final = _BEFORE_ID + _RESULT_LENGTH + 1
 
 
-def plain_call(line: bytes) -> tuple[bytes, CallParams] | None:
-    """(id, params) of the call in this frame; None when it is another frame, or one for the long way.
-
-    The caller answers for the id: it comes as it is written.
-    """
+def plain_call(line: bytes) -> tuple[int, CallParams] | None:
+    """(id, params) of the call in this frame; None when it is another frame, or one for the long way."""
     size = len(line)
     if size > _LARGE and line.find(b'"tools/call"', 0, 256) < 0:
         return None
@@ -73,19 +79,20 @@ def plain_call(line: bytes) -> tuple[bytes, CallParams] | None:
         call = _decode_call(line)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    params = call.params
-    if size > _LARGE and len(params.name) > MAX_NAME:
-        return None
-    id = bytes(call.id)
-    weight = _CALL_FRAME + len(id) + len(params.name) + len(params.arguments)
+    id, params = call.id, call.params
+    digits = size - _CALL_FRAME - len(params.name) - len(params.arguments)  # what is left is to be the id
     if params.meta is not NONE:
-        weight += _META + len(params.meta)
-    if (weight != size and (weight + 1 != size or line[-1] != _LF)) or _CR in line:
+        digits -= _META + len(params.meta)
+    if line[-1] == _LF:
+        digits -= 1
+    if not 0 < digits < 19 or not _LEAST[digits] <= id < _LEAST[digits + 1] or _CR in line:
+        return None
+    if size > _LARGE and len(params.name) > MAX_NAME:
         return None
     return (id, params) if line.isascii() or is_utf8(line) else None
 
 
-def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes | memoryview] | None:
+def plain_result(line: bytes) -> tuple[int, CallResult, bytes | memoryview] | None:
     """(id, result, the result as it came, uncopied when large) of a tool's result; None for another frame, or one for
     the long way."""
     size = len(line)
@@ -95,8 +102,7 @@ def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes | memoryview] | 
         answer = _decode_result(line)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    result = answer.result
-    id = bytes(answer.id)
+    id, result = answer.id, answer.result
     inner = 12 + len(result.content)  # each member brings its comma or brace; one brace more
     if (flag := result.isError) is not None:
         inner += 15 if flag else 16
@@ -106,15 +112,17 @@ def plain_result(line: bytes) -> tuple[bytes, CallResult, bytes | memoryview] | 
         inner += 21 + len(result.structuredContent)
     if result.meta is not NONE:
         inner += 9 + len(result.meta)
-    start = _BEFORE_ID + len(id)
-    weight = start + len(_RESULT) + inner + 1
-    if (weight != size and (weight + 1 != size or line[-1] != _LF)) or _CR in line:
+    digits = size - _RESULT_FRAME - inner
+    if line[-1] == _LF:
+        digits -= 1
+    if not 0 < digits < 19 or not _LEAST[digits] <= id < _LEAST[digits + 1] or _CR in line:
         return None
     if not (line.isascii() or is_utf8(line)):
         return None
-    if not line.startswith(_RESULT, start):
+    start = _BEFORE_ID + digits
+    body = start + _RESULT_LENGTH
+    if line[start:body] != _RESULT:
         # Another order. Only the version and the id can come before, and neither holds this text unescaped.
-        start = line.find(_RESULT[1:]) - 1
-    start += len(_RESULT)
-    body: bytes | memoryview = line if size <= _LARGE else memoryview(line)
-    return id, result, body[start : start + inner]
+        body = line.find(_RESULT[1:]) + _RESULT_LENGTH - 1
+    end = body + inner
+    return id, result, line[body:end] if size <= _LARGE else memoryview(line)[body:end]

@@ -29,11 +29,11 @@ from mcpwatch.protocol.events import (
 )
 from mcpwatch.protocol.message import (
     INVALID_PARAMS,
-    MAX_ID,
     MAX_NAME,
     NONE,
     PARAMS_KEYS,
     RESULT_KEYS,
+    Key,
     Malformed,
     Message,
     NotAnObject,
@@ -66,6 +66,8 @@ MAX_OPEN: Final = 8192
 """Questions of one side that may be open at once: with ids and arguments as long as they may be, some 100 MiB."""
 
 _READ: Final = (NAMED | LISTS.keys() | TASKS) - {"server/discover"}  # of whose params more is read than `_meta`
+Mark = Key | tuple[str, Key]
+
 _BRIEF: Final = 1 << 16  # params longer than this are not looked through for who asks
 
 
@@ -73,14 +75,14 @@ class Session:
     """The state of one conversation."""
 
     def __init__(self) -> None:
-        self.asked_by_client: dict[bytes, Question] = {}
-        self.asked_by_server: dict[bytes, Question] = {}
+        self.asked_by_client: dict[Key, Question] = {}
+        self.asked_by_server: dict[Key, Question] = {}
         self.identity = Identity()
         self.waiting: dict[bytes, Waiting] = {}
         # Ended by the client or by us; a late answer to the first may pass, to the second must not. The key of a
-        # question that the server asked is its id with an S in front.
-        self._cancelled: dict[bytes, Question] = {}
-        self._ended: dict[bytes, Question] = {}
+        # question that the server asked has an S in front.
+        self._cancelled: dict[Mark, Question] = {}
+        self._ended: dict[Mark, Question] = {}
         self._from_client = Parser()
         self._from_server = Parser()
 
@@ -90,8 +92,8 @@ class Session:
         plain = plain_call(line)
         if plain is not None:
             key, params = plain
-            if key.isdigit() and len(key) <= MAX_ID and key not in self.asked_by_client:
-                question = Question(key, key, CALL, NONE, False, params.name, False, params.arguments)
+            if key not in self.asked_by_client:
+                question = Question(key, b"", CALL, NONE, False, params.name, False, params.arguments)
                 if params.meta is not NONE:
                     self._read_meta(question, params)
                 return question
@@ -193,9 +195,9 @@ class Session:
                 if len(m.result) and len(m.error):
                     return Rejected("an answer with both result and error", broken=question, result=m.result)
                 return Answer(question, m.result, m.error, bool(len(m.error)))
-            if (question := self._ended.pop(b"S" + key, None)) is not None:
+            if (question := self._ended.pop(("S", key), None)) is not None:
                 return Rejected("an answer to a request that a lock ended", late=question, result=m.result)
-            if (question := self._cancelled.pop(b"S" + key, None)) is not None:
+            if (question := self._cancelled.pop(("S", key), None)) is not None:
                 return Answer(question, m.result, m.error, bool(len(m.error)), late=True)
         except Malformed as bad:
             bad.id = b""
@@ -287,7 +289,7 @@ class Session:
         return answer
 
     # ------------------------------------------------------------------ both ways
-    def _notification(self, m: Message, method: str, parser: Parser, table: dict[bytes, Question]) -> Event:
+    def _notification(self, m: Message, method: str, parser: Parser, table: dict[Key, Question]) -> Event:
         try:
             check_method(method)
             if method in (CALL, SAMPLING, TASK_RESULT, TASK_UPDATE):
@@ -299,7 +301,7 @@ class Session:
             if method != CANCELLED or not len(m.params):
                 return Notification(method)
             raw = parser.members(m.params).get("requestId", NONE)
-            key = id_key(raw) if len(raw) else b""
+            key: Key = id_key(raw) if len(raw) else b""
         except Malformed as bad:
             bad.id, bad.json = b"", True
             raise
@@ -343,7 +345,7 @@ class Session:
             return Rejected(bad.note, bad.code, self._address(one.id or b"null", from_server))
         table = self.asked_by_client if from_server else self.asked_by_server
         try:
-            key = id_key(Raw(one.id)) if one.id is not None else b""
+            key: Key = id_key(Raw(one.id)) if one.id is not None else b""
         except Malformed:
             key = b""
         return Rejected(bad.note, bad.code, broken=table.pop(key, None))
@@ -374,7 +376,8 @@ class Session:
                 return False
         if table.setdefault(question.key, question) is not question:
             return False
-        question.params = NONE
+        if question.params is not NONE:
+            question.params = NONE
         if len(question.arguments) >= rounds.SMALL:
             question.arguments = NONE
         return True
@@ -414,7 +417,7 @@ def _let_go(question: Question) -> None:
     question.arguments = Raw(bytes(question.arguments))
 
 
-def _remember(table: dict[bytes, Question], question: Question) -> None:
+def _remember(table: dict[Mark, Question], question: Question) -> None:
     """Keep an ended question; the oldest are forgotten, a thousand at a time."""
     table[_mark(question)] = question
     if len(table) >= 2 * REMEMBERED:
@@ -422,5 +425,5 @@ def _remember(table: dict[bytes, Question], question: Question) -> None:
             table.pop(key, None)
 
 
-def _mark(question: Question) -> bytes:
-    return b"S" + question.key if question.from_server else question.key
+def _mark(question: Question) -> Mark:
+    return ("S", question.key) if question.from_server else question.key

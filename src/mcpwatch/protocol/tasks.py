@@ -54,7 +54,7 @@ def read_state(answer: Answer, raw: Raw, parser: Parser, waiting: dict[bytes, Wa
 
 def news(params: Raw, parser: Parser, waiting: dict[bytes, Waiting]) -> Answer | None:
     """What a notification brings, as if it had been asked for; None for a state. Raises `Malformed`."""
-    answer = Answer(Question(b"", b"", TASK_STATE, NONE), params)
+    answer = Answer(Question(b"", b"null", TASK_STATE, NONE), params)
     if len(params):
         read_state(answer, params, parser, waiting)
     return answer if answer.tasks or answer.sampling else None

@@ -24,7 +24,7 @@ from mcpwatch.guard.gate import Gate
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
-from mcpwatch.protocol.message import Malformed, Parser
+from mcpwatch.protocol.message import Key, Malformed, Parser
 from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line
 from mcpwatch.relay.bridge_server import BridgedServer
 from mcpwatch.relay.child import complain, fault_of
@@ -67,7 +67,7 @@ class Bridge:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-stdout")
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-looks")
         self._tools = ToolHeaders()
-        self._asking: dict[bytes, asyncio.Task[None]] = {}  # id of a question → who waits for its answer
+        self._asking: dict[Key, asyncio.Task[None]] = {}  # id of a question → who waits for its answer
         self._tasks: set[asyncio.Task[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()  # that never end by themselves
 
@@ -176,7 +176,7 @@ class Bridge:
         said = version.group(1).decode("utf-8", "replace")
         return self._tools.of(said, question.method, question.name, bytes(question.arguments))
 
-    def _asked(self, key: bytes, task: asyncio.Task[None]) -> None:
+    def _asked(self, key: Key, task: asyncio.Task[None]) -> None:
         if self._asking.get(key) is task:
             del self._asking[key]
 

@@ -13,10 +13,11 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Identity, Question, Rejected
 from mcpwatch.protocol.message import NONE, any_value
 from mcpwatch.protocol.methods import CALL
+from mcpwatch.protocol.rounds import SMALL
 from mcpwatch.protocol.session import Session
 from mcpwatch.relay.gates import Guard
 from mcpwatch.relay.sampling import Sampling
-from mcpwatch.store.records import Call, Outcome
+from mcpwatch.store.records import OK, Call, Outcome
 
 MODERN: Final = "2026"
 """Protocol revisions from this year on have no handshake; their results carry a `resultType`."""
@@ -63,24 +64,27 @@ class Endings:
 
     def _answered(self, answer: Answer, line: bytes) -> None:
         """Record the end of a question of either side, whose answer came in this frame."""
-        call = answer.question.call
+        call, gate = answer.question.call, self._gate
+        if len(line) <= SMALL >= call.arguments_bytes and not (answer.failed or answer.late):
+            gate.succeeded(call, bytes(answer.result))
+            return
         body = answer.result if len(answer.result) else answer.error
         if answer.late:
-            self._gate.late(call, bytes(body))
+            gate.late(call, bytes(body))
             return
         call.result_bytes = size = len(body)
-        if size <= self._gate.kept:
+        if size <= gate.kept:
             call.result = bytes(body)
         else:
-            call.result, call.frame = bytes(memoryview(body)[: self._gate.kept]), line
+            call.result, call.frame = bytes(memoryview(body)[: gate.kept]), line
         if answer.failed:
             call.outcome = Outcome.ERROR
             if len(answer.error):
                 error = any_value(answer.error) if len(answer.error) < 1 << 16 else None
                 call.code = str(error.get("code", ""))[:32] if isinstance(error, dict) else ""
         else:
-            call.outcome = Outcome.OK
-        self._gate.ended(call)
+            call.outcome = OK
+        gate.ended(call)
 
     def _cancelled(self, question: Question) -> None:
         call = question.call

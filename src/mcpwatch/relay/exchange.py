@@ -21,6 +21,7 @@ from mcpwatch.protocol.message import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
     TOP_KEYS,
+    Key,
     Malformed,
     Parser,
     id_key,
@@ -81,6 +82,27 @@ class Exchange(Deliveries):
 
     def _ask(self, question: Question, line: bytes) -> bool:
         """Let a request of the client's, which came in this frame, go out, or answer it with a refusal."""
+        session, call = self.session, None
+        small = question.method == CALL and question.resumes is None and len(question.arguments) < SMALL
+        if small and len(session.asked_by_client) < MAX_OPEN:
+            call = self._gate.admitted(question.name, bytes(question.arguments))
+        if call is None:
+            call = self._begun(question, line)
+            if call is None:
+                return False
+        question.call = call
+        if session.identity is not self._identity:
+            self._identify()
+        if session.asked(question):
+            return True
+        call.outcome, call.note = Outcome.VIOLATION, "the id of a request that is still open, or was cancelled"
+        self._gate.ended(call)
+        if question.key not in session.asked_by_client:
+            self._reply(replies.error(question.id, INVALID_REQUEST, f"mcpwatch refused this message: {call.note}"))
+        return False
+
+    def _begun(self, question: Question, line: bytes) -> Call | None:
+        """The call of a request of the client's that may go out; None where it was refused."""
         method = question.method
         gate = self._gate
         body = _said(question)
@@ -97,7 +119,7 @@ class Exchange(Deliveries):
         open_ones = self.session.asked_by_client
         if len(open_ones) >= MAX_OPEN or (size >= SMALL and _too_much(open_ones, size)):
             self._crowded(question, call)
-            return False
+            return None
         if question.resumes is not None:
             call.flags = "retry"
             self._sampling.brought(question)
@@ -105,7 +127,7 @@ class Exchange(Deliveries):
             refusal = gate.admit(call)
             if refusal is not None:
                 self._refuse(question, refusal)
-                return False
+                return None
         else:
             gate.began(call)
             held = self._held(question) if method in ABOUT else None
@@ -113,17 +135,8 @@ class Exchange(Deliveries):
                 call.outcome, call.code, call.note = Outcome.REFUSED, held.code, held.text
                 gate.ended(call)
                 self._refuse(question, held)
-                return False
-        question.call = call
-        if self.session.identity is not self._identity:
-            self._identify()
-        if self.session.asked(question):
-            return True
-        call.outcome, call.note = Outcome.VIOLATION, "the id of a request that is still open, or was cancelled"
-        gate.ended(call)
-        if question.key not in self.session.asked_by_client:
-            self._reply(replies.error(question.id, INVALID_REQUEST, f"mcpwatch refused this message: {call.note}"))
-        return False
+                return None
+        return call
 
     def _held(self, question: Question) -> Refusal | None:
         """Why a request about prompts or resources is refused: one of those it is about is quarantined."""
@@ -163,6 +176,9 @@ class Exchange(Deliveries):
 
     def _server_answer(self, answer: Answer, line: bytes) -> bytes | None:
         question = answer.question
+        if question.method == CALL and not (answer.tasks or answer.sampling):
+            self._answered(answer, line)
+            return line
         if question.method in LISTS and len(answer.result):
             try:
                 line = self._listed(answer, line)
@@ -351,7 +367,7 @@ def _said(question: Question) -> Raw | bytes:
     return b"".join(bytes(raw) for key, raw in (question.inputs or {}).items() if key not in sampled)
 
 
-def _too_much(open_ones: dict[bytes, Question], size: int) -> bool:
+def _too_much(open_ones: dict[Key, Question], size: int) -> bool:
     """Whether these arguments would be more than is kept for open requests."""
     if size < SMALL or not open_ones:
         return False

@@ -17,7 +17,7 @@ from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.seat import Seat
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Identity, Question, Waiting
-from mcpwatch.protocol.message import Malformed, Parser, any_value, id_key
+from mcpwatch.protocol.message import Key, Malformed, Parser, any_value, id_key
 from mcpwatch.protocol.methods import LISTS
 from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.exchange import Exchange
@@ -88,8 +88,8 @@ class HttpSession(Exchange):
         self.told: list[bytes] = []
         self.asked: list[Question] = []
         self.answered: list[Question] = []
-        self.unsent: dict[bytes, bytes] = {}  # answers a lock gave to questions that were not sent yet
-        self.streams: dict[bytes, Stream] = {}  # id of a client's question → the stream it waits on
+        self.unsent: dict[Key, bytes] = {}  # answers a lock gave to questions that were not sent yet
+        self.streams: dict[Key, Stream] = {}  # id of a client's question → the stream it waits on
         self.listening: Stream | None = None  # the GET stream
         self.headers: Any = None  # of the last request, for what we send ourselves
         self.url: Any = None  # where that went, with the client's query
@@ -100,9 +100,9 @@ class HttpSession(Exchange):
         self.used = 0.0  # when it was last heard of, on the loop's clock
         self.pumped = 0  # event streams of the server that are being passed on
         self.turn = asyncio.Lock()
-        self._wants: dict[bytes, set[str]] = {}
-        self._answers: dict[bytes, tuple[int, Question]] = {}
-        self._questions: dict[bytes, tuple[int, int]] = {}
+        self._wants: dict[Key, set[str]] = {}
+        self._answers: dict[Key, tuple[int, Question]] = {}
+        self._questions: dict[Key, tuple[int, int]] = {}
         if identity is not None:
             self.session.identity = self._identity = identity
 
@@ -223,7 +223,7 @@ class HttpSession(Exchange):
         """
         try:
             m = Parser().message(data)
-            key = id_key(m.id) if len(m.id) else b""
+            key: Key = id_key(m.id) if len(m.id) else b""
         except Malformed:
             return None
         if m.method is not None:
@@ -298,13 +298,13 @@ def answers(data: bytes, asked: list[Question]) -> bool:
     """Whether this is a frame with an answer to one of these questions."""
     try:
         m = Parser().message(data)
-        key = id_key(m.id) if m.method is None and len(m.id) else b""
+        key: Key = id_key(m.id) if m.method is None and len(m.id) else b""
     except Malformed:
         return False
     return any(question.key == key for question in asked)
 
 
-def _asks(data: bytes) -> bytes | None:
+def _asks(data: bytes) -> Key | None:
     try:
         m = Parser().message(data)
         return id_key(m.id) if m.method is not None and len(m.id) else None

@@ -8,7 +8,7 @@ the name ends in `_ns` and seconds where it ends in `_s`, wall-clock moments as 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +23,10 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"  # by the client, or by a lock that ended it in flight
     TIMED_OUT = "timed out"  # the session ended before an answer came
     VIOLATION = "violation"  # a frame that broke the rules of the wire; dropped and recorded
+
+
+OK: Final = str(Outcome.OK)
+"""For the path of every call: a look at an enumeration's member costs 0.1 µs, to bind one to a statement 0.4."""
 
 
 class Dimension(StrEnum):
