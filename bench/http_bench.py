@@ -48,7 +48,7 @@ def pinned(
 
 
 def request(port: int, path: str, id: int, session: str = "", method: str = "tools/call") -> bytes:
-    params: Any = {"name": "echo", "arguments": {"text": PAYLOAD}}
+    params: Any = {"name": "echo", "arguments": {"text": PAYLOAD}} if method == "tools/call" else {}
     if method == "initialize":
         params = {
             "protocolVersion": "2025-11-25",
@@ -216,7 +216,9 @@ def speed(core: int | None, quick: bool) -> dict[str, dict[str, float]]:
                 arm(state)
             for kind, direct in ports.items():
                 for way, port, path in (("direct", direct, "/mcp"), (mode, gateway, f"/{kind}/mcp")):
-                    session = open_session(Line(port), port, path)
+                    line = Line(port)
+                    session = open_session(line, port, path)
+                    line.ask(request(port, path, 0, session, "tools/list"))  # as clients do
                     found[f"{kind} {way}"] = {
                         "p50_us": round_trip(port, path, session, calls),
                         "calls_s": throughput(port, path, session, seconds),

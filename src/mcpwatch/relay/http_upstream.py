@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import re
 import urllib.request
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Final
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from mcpwatch.relay.http_request import AsItIs
 from mcpwatch.store.mask import MASK, masked
 
 CONNECT_S: Final = 15.0
@@ -32,18 +33,10 @@ class Unreachable(Exception):
     """The server gave no answer. One sentence."""
 
 
-class _AsItIs(aiohttp.ClientRequest):
-    """A request without headers of the library's own; said here once, where it would work that out for each."""
-
-    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
-        if "Content-Type" not in self.headers:
-            super().update_auto_headers(skip_auto_headers)
-
-
 def pool() -> aiohttp.ClientSession:
     """The connections of a gateway to all its servers. To be closed."""
     return aiohttp.ClientSession(
-        request_class=_AsItIs,
+        request_class=AsItIs,
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S, ttl_dns_cache=60),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
