@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mcpwatch.cli.output import print_json, print_line, safe, table
+from mcpwatch.cli.output import cell, print_json, print_line, safe, table
 from mcpwatch.cli.wrap import at_gateway, everywhere, here
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.survey import ConfigFile, Server, Status
@@ -115,7 +115,7 @@ def _row(server: Server) -> tuple[str, ...]:
         )
     if server.disabled:
         remarks.append("disabled at present")
-    return (_MARKS[server.status], safe(server.name, limit=60), str(server.status), "; ".join(filter(None, remarks)))
+    return (_MARKS[server.status], cell(server.name, limit=60), str(server.status), "; ".join(filter(None, remarks)))
 
 
 def _said(server: Server) -> str:

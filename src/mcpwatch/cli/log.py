@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import click
 
-from mcpwatch.cli.output import cut, iso, local, print_json, print_line, safe
+from mcpwatch.cli.output import cell, cut, iso, local, print_json, print_line, safe
 from mcpwatch.cli.state import opened
 from mcpwatch.guard.limits import format_value
 from mcpwatch.store.database import StateError
@@ -125,7 +125,7 @@ def _print_row(row: CallRow, width: int | None) -> None:
     tail = "  ".join(
         (
             "",
-            safe(_name(row), limit=80, lines="show"),
+            cell(_name(row), limit=80),
             fmt.duration(row.duration_ns),
             fmt.plural(row.tokens_in + row.tokens_out, "token"),
             fmt.NONE if (cost := charged(row)) is None else format_value(Dimension.COST, cost),

@@ -19,7 +19,15 @@ import click
 
 from mcpwatch.tui.safe_text import safe_text as safe
 
-__all__ = ["colour", "iso", "local", "print_json", "print_line", "safe", "table"]
+__all__ = ["cell", "colour", "iso", "local", "print_json", "print_line", "safe", "table"]
+
+
+_GAPS = re.compile("^ +|(?<= ) +| +$|\u3000")  # the wide blank looks like two
+
+
+def cell(text: str, *, limit: int) -> str:
+    """A name as it may stand in a table: a blank that could pass for the gap between two columns is made visible."""
+    return _GAPS.sub(lambda gap: "␠" * len(gap[0]), safe(text, limit=limit, lines="show"))
 
 
 def colour() -> bool | None:

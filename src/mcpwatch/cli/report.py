@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from mcpwatch.cli.output import inert_json, print_line, safe
+from mcpwatch.cli.output import cell, inert_json, print_line, safe
 from mcpwatch.scan import export
 from mcpwatch.scan.export import ExportedFinding
 from mcpwatch.scan.ruleset import RULES
@@ -109,7 +109,7 @@ def _headline(row: Row) -> str:
     score = "  –" if row.score is None else f"{row.score:3.0f}"
     word = click.style(f"{mark(level)} {level.name:<9}", fg=_COLOURS.get(level))
     decision = f"  {row.decision}" if row.decision else "  changed" if row.changed else ""
-    return f"  {word} {score}  {safe(row.title, limit=200, lines='show')}{decision}  {row.fingerprint[:12]}"
+    return f"  {word} {score}  {cell(row.title, limit=200)}{decision}  {row.fingerprint[:12]}"
 
 
 def _who(finding: ExportedFinding) -> str:

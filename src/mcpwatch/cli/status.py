@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mcpwatch.cli import exits
-from mcpwatch.cli.output import iso, local, print_json, print_line, safe, table
+from mcpwatch.cli.output import cell, iso, local, print_json, print_line, safe, table
 from mcpwatch.cli.state import configuration, opened
 from mcpwatch.guard.limits import format_value, period, unreachable
 from mcpwatch.store.health import runs
@@ -116,7 +116,7 @@ def usage_lines(usages: tuple[Usage, ...]) -> list[str]:
         limit = usage.limit
         rows.append(
             (
-                limit.key if limit.scope == "*/*" else safe(limit.key),
+                limit.key if limit.scope == "*/*" else cell(limit.key, limit=1000),
                 format_value(limit.dimension, usage.used),
                 f"of {format_value(limit.dimension, limit.maximum)}",
                 f"{usage.percent:.0f} %",
@@ -170,11 +170,11 @@ def _text(policy: Policy, usages: tuple[Usage, ...], sessions: list[Session], wa
 def _session_row(session: Session) -> tuple[str, ...]:
     client = " ".join(filter(None, (session.client_name, session.client_version))) or "client unknown"
     return (
-        safe(session.server, limit=60),
+        cell(session.server, limit=60),
         session.transport,
         f"pid {session.pid}",
-        safe(client, limit=60),
-        safe(session.protocol, limit=30),
+        cell(client, limit=60),
+        cell(session.protocol, limit=30),
         f"for {_ago(session.started_utc)}",
     )
 
