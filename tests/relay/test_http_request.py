@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import ClientSession
 from multidict import CIMultiDict
 from yarl import URL
 
-from mcpwatch.relay import http_request
+from mcpwatch.relay import http_request, http_upstream
 from mcpwatch.relay.http_request import AT_ONCE
 from mcpwatch.relay.http_upstream import Unreachable, ask, pool
 
@@ -25,13 +26,15 @@ class Server:
         self.answer = answer
         self.reads: list[bytes] = []
         self.connections = 0
+        self.writer: asyncio.StreamWriter | None = None  # of the last connection
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.writer = writer
         while data := await reader.read(1 << 20):
             self.reads.append(data)
             head, _, body = b"".join(self.reads).rpartition(b"\r\n\r\n")
-            length = int(head.lower().rpartition(b"content-length: ")[2].split(b"\r\n")[0])
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
             if len(body) == length:
                 writer.write(self.answer)
                 if not self.answer:
@@ -78,6 +81,38 @@ async def test_connections_are_used_again():
             assert await answer.read() == b"ok"
             server.reads.clear()
     assert server.connections == 1
+
+
+@asynccontextmanager
+async def answered_twice(server: Server) -> AsyncIterator[tuple[URL, ClientSession]]:
+    """One connection in the pool, on which a second answer has come since it went there."""
+    async with running(server) as url, pool() as http:
+        answer = await ask(http, "POST", url, HEADERS, b"x")
+        assert await answer.read() == b"ok"
+        [[(protocol, _)]] = http.connector._conns.values()
+        server.writer.write(ANSWER.replace(b"ok", b"no"))
+        while not len(protocol._buffer):
+            await asyncio.sleep(0)
+        server.reads.clear()
+        yield url, http
+
+
+@pytest.mark.parametrize("method, body", [("POST", b"x"), ("POST", b"x" * (AT_ONCE + 1)), ("GET", None)])
+async def test_a_second_answer_is_nobody_elses(method, body):
+    server = Server()
+    async with answered_twice(server) as (url, http):
+        answer = await ask(http, method, url, HEADERS, body)
+        assert await answer.read() == b"ok"
+    assert server.connections == 2
+
+
+async def test_nothing_is_sent_where_an_answer_is_before_the_request(monkeypatch):
+    server = Server()
+    monkeypatch.setattr(http_upstream, "CONNECTIONS", 1)
+    async with answered_twice(server) as (url, http):
+        with pytest.raises(Unreachable, match="before it is asked"):
+            await ask(http, "POST", url, HEADERS, b"y")
+    assert server.reads == []
 
 
 async def test_a_server_that_hangs_up_gave_no_answer():

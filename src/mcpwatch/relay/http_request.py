@@ -21,9 +21,14 @@ FITS: Final = set(inspect.signature(aiohttp.ClientResponse.__init__).parameters)
 """Whether this aiohttp makes a response of what `AsItIs.send` gives it. Where not, it sends every request itself."""
 
 
+class Unasked(aiohttp.ClientConnectionError):
+    """A connection was not used: the server said something on it before it was asked. What a second answer to the
+    last request is would be taken for the answer to this one, and so on with all that follow."""
+
+
 class AsItIs(aiohttp.ClientRequest):
     """Says once which headers are the library's, where it would work that out for each, and writes a small body with
-    its head, where it would have a task write it: 25 µs a call."""
+    its head, where it would have a task write it: 25 µs a call. Never on a connection with an answer in it."""
 
     _small = b""
 
@@ -40,6 +45,8 @@ class AsItIs(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         small, protocol = self._small, conn.protocol
+        if protocol is not None and protocol.should_close:
+            raise Unasked("the server answered before it was asked")
         if not small:
             return await super().send(conn)
         if protocol is None or protocol.writing_paused or self.proxy:

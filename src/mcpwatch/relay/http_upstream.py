@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import urllib.request
@@ -12,7 +13,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from mcpwatch.relay.http_request import AsItIs
+from mcpwatch.relay.http_request import AsItIs, Unasked
 from mcpwatch.store.mask import MASK, masked
 
 CONNECT_S: Final = 15.0
@@ -20,6 +21,7 @@ KEEP_S: Final = 3.0  # servers close idle connections after 5 s; a request on on
 HEADER_BYTES: Final = 1 << 16
 SHORT_BYTES: Final = 1 << 20  # of what is about a server: metadata, tokens
 REDIRECTS: Final = 3
+CONNECTIONS: Final = 10  # tried for a request, where a server answers on them before it is asked
 _SAME_REQUEST: Final = (307, 308)
 _OF_A_GET: Final = (301, 302, 303)
 _THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
@@ -93,14 +95,7 @@ async def ask(
     asked = url
     for _ in range(REDIRECTS + 1):
         try:
-            response = await http.request(
-                method,
-                asked,
-                data=body or None,
-                headers=headers,
-                allow_redirects=False,
-                proxy=_proxy(asked.scheme, asked.host),
-            )
+            response = await _asked(http, method, asked, headers, body)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise Unreachable(f"{url.origin()} cannot be reached: {_said(error)}") from error
         if response.status < 300:
@@ -122,6 +117,19 @@ async def ask(
             )
         asked = target
     raise Unreachable(f"{url.origin()} redirects in a circle")
+
+
+async def _asked(
+    http: aiohttp.ClientSession, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None
+) -> aiohttp.ClientResponse:
+    """The answer of this URL, on a connection without one to somebody else."""
+    proxy = _proxy(url.scheme, url.host)
+    for _ in range(CONNECTIONS):
+        with contextlib.suppress(Unasked):  # nothing was sent, and that connection is closed
+            return await http.request(
+                method, url, data=body or None, headers=headers, allow_redirects=False, proxy=proxy
+            )
+    raise Unasked("it answers before it is asked")
 
 
 @functools.cache
