@@ -494,6 +494,7 @@ async def test_a_rescan_goes_first_and_may_not_be_asked_for_again_too_soon(path:
     assert ask(TOOLS[6].fingerprint) == (0, scans.ASK_AGAIN_S)
     machine.advance(scans.ASK_AGAIN_S * SECOND)
     assert ask(TOOLS[6].fingerprint) == (1, 0.0)
+    assert [row.detail for row in ledger.audit_since(0) if row.action == "rescan"] == ["calc: 1 definition"]
     new = tool("new")
     list_tools(ledger, "calc", *TOOLS, new)
     assert [definition for _, definition in ledger.pending(VERSION, 9)] == [TOOLS[6], new]

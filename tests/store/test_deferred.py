@@ -91,3 +91,22 @@ def test_lists_that_cannot_be_written_are_bounded_and_their_loss_is_said(
     said = [row.detail for row in ledger.audit_since(0) if row.action == "records-lost"]
     assert len(said) == 1 and said[0].endswith("lists of definitions could not be recorded"), said
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (1, ["1 call could not be recorded", "1 list of definitions could not be recorded"]),
+        (2, ["2 calls could not be recorded", "2 lists of definitions could not be recorded"]),
+    ],
+)
+def test_a_loss_is_said_in_words(tmp_path: Path, lost: int, said: list[str]) -> None:
+    path = tmp_path / "state" / "state.db"
+    with Relay(path) as relay:
+        recorder = relay.gate._recorder
+    recorder._lost = recorder._deferred.lost = lost  # its thread has ended
+    ledger = Ledger.open(path)
+    with ledger.transaction() as tx:
+        recorder._write_warnings(tx)
+    assert [row.detail for row in ledger.audit_since(0) if row.action == "records-lost"] == said
+    ledger.close()

@@ -20,7 +20,7 @@ from mcpwatch.store.deferred import Deferred, Work
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import masked, masked_name, preview
-from mcpwatch.store.records import Call
+from mcpwatch.store.records import Call, counted
 from mcpwatch.store.retention import EVERY_NS, Retention
 from mcpwatch.store.transaction import Transaction
 from mcpwatch.store.usage import UsageBook
@@ -276,9 +276,10 @@ class Recorder:
         for warning in warnings:
             tx.audit("mcpwatch", "warning", masked(warning))
         if lost:
-            tx.audit("mcpwatch", "records-lost", f"{lost} calls could not be recorded")
+            tx.audit("mcpwatch", "records-lost", f"{counted(lost, 'call')} could not be recorded")
         if lists:
-            tx.audit("mcpwatch", "records-lost", f"{lists} lists of definitions could not be recorded")
+            what = counted(lists, "list of definitions", "lists of definitions")
+            tx.audit("mcpwatch", "records-lost", f"{what} could not be recorded")
         self._lost = 0
         self._deferred.lost -= lists
         self._warnings.clear()

@@ -29,6 +29,11 @@ OK: Final = str(Outcome.OK)
 """For the path of every call: a look at an enumeration's member costs 0.1 µs, to bind one to a statement 0.4."""
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """`1 call`, `2 calls`; `many` where it is more than an s behind it."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 class Dimension(StrEnum):
     """What a limit bounds."""
 

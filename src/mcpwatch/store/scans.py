@@ -15,7 +15,7 @@ import msgspec
 
 from mcpwatch.store.definitions import CHANGED, VERDICT_COLUMNS, inventory
 from mcpwatch.store.levels import CAUTION_FROM
-from mcpwatch.store.records import Definition, Verdict
+from mcpwatch.store.records import Definition, Verdict, counted
 from mcpwatch.store.transaction import Transaction
 
 STALE_S: Final = 30
@@ -219,7 +219,7 @@ def request_scan(tx: Transaction, server: str, fingerprints: Iterable[str] | Non
         )
         taken += 1
     if taken:
-        tx.audit(by, "rescan", f"{server}: {taken} definitions")
+        tx.audit(by, "rescan", f"{server}: {counted(taken, 'definition')}")
     return taken, wait / _SECOND_NS
 
 
