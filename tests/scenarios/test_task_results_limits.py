@@ -153,7 +153,7 @@ class Modern:
 def modern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modern]:
     monkeypatch.setenv("MCPWATCH_CONFIG", str(tmp_path / "config.toml"))
     (tmp_path / "config.toml").write_text(
-        '[[prices]]\npattern = "srv/t"\nper_call = 0.5\nper_1k_in = 0\nper_1k_out = 0\n'
+        'tokenizer = "estimate"\n[[prices]]\npattern = "srv/t"\nper_call = 0.5\nper_1k_in = 0\nper_1k_out = 0\n'
     )
     made = Modern(tmp_path / "state" / "state.db")
     yield made
@@ -206,6 +206,46 @@ def test_b15_a_quarantined_tools_task_brings_nothing(ledger, modern):
     assert not modern.asks("tasks/result", completed("b"), taskId="k")
     assert not modern.tells(**completed("c"))
     assert [code(one) for one in modern.refusals] == ["quarantined"] * 2
+
+
+def figures(ledger: Ledger) -> dict[str, tuple[int, int, int, int, int]]:
+    """tool → calls, errors, refused, tokens, cost."""
+    return {row.name: (row.calls, row.errors, row.refused, row.tokens, row.cost) for row in ledger.tools()}
+
+
+def test_what_a_task_brings_is_in_the_tools_figures_and_is_no_further_call(ledger, modern):
+    """Failed once: the limits had its tokens and cost, the tool's row did not."""
+    for name in ("x", "t"):
+        assert modern.asks("tools/call", {**WORKING, "taskId": name}, name=name, arguments={})
+    for _ in range(3):
+        assert modern.asks("tasks/get", {**WORKING, "resultType": "complete"}, taskId="t")
+    assert modern.asks("tasks/get", completed("word " * 900), taskId="t")
+    assert modern.asks("tasks/result", completed("word " * 90), taskId="t")
+    assert modern.asks("tasks/cancel", {}, taskId="t")
+    assert modern.tells(**{**completed("word " * 300), "taskId": "t"})
+    assert modern.asks("tasks/get", {**completed("word " * 20), "taskId": "of before"}, taskId="of before")
+    lock.lock(ledger, by="test")
+    assert not modern.asks("tasks/result", completed("once more"), taskId="t")
+    modern.close()
+    found = figures(ledger)
+    assert [found[name][:3] for name in ("x", "t", "@task")] == [(1, 0, 0), (1, 0, 0), (1, 0, 0)]
+    paid = [row for row in ledger.latest_calls(30) if row.protected and row.outcome == "ok"]
+    for name in found:
+        rows = [row for row in paid if row.tool == name]
+        assert found[name][3:] == (sum(row.tokens_in + row.tokens_out for row in rows), sum(r.cost for r in rows))
+    assert found["t"][3] > 1200 and found["t"][4] == 500_000
+    assert sum(one[3] for one in found.values()) == used(ledger, Dimension.TOKENS)
+
+
+def test_an_exempted_tools_task_is_in_its_figures_too(ledger, modern):
+    lock.exempt(ledger, "srv/*", PASSWORD, by="test")
+    assert modern.asks("tools/call", WORKING, name="t", arguments={})
+    for _ in range(12):  # the last two are calls, as limits would see them
+        assert modern.asks("tasks/get", completed("word " * 100), taskId="k")
+    modern.close()
+    calls, _, _, tokens, _ = figures(ledger)["t"]
+    rows = [row for row in ledger.latest_calls(30) if row.tool == "t"]
+    assert (calls, tokens) == (3, sum(row.tokens_in + row.tokens_out for row in rows))
 
 
 # ---------------------------------------------------------------------- 2026-07-28, through the gateway

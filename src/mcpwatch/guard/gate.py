@@ -226,6 +226,7 @@ class Gate:
 
     def _decide(self, call: Call, review: Review) -> Refusal | None:
         problem: StateError | str = "it could not be opened in time"
+        call.counted = True
         try:
             for _ in range(POLICY_TRIES):
                 breaker = self._breaker

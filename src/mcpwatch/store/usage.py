@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+from mcpwatch.protocol.methods import CALL
 from mcpwatch.store.mask import masked_name
 from mcpwatch.store.records import Call, Outcome
 
@@ -75,25 +76,30 @@ class UsageBook:
 
 
 def _figures(done: Iterable[Call]) -> dict[str, list[Any]]:
-    """tool → calls, errors, refused, tokens, cost, last UTC, last outcome."""
+    """tool → calls, errors, refused, tokens, cost, last UTC, last outcome. What a task brings is no further call."""
     tools: dict[str, list[Any]] = {}
     for call in done:
-        if call.method != "tools/call" and call.tool != "@sampling":
+        method, outcome = call.method, call.outcome
+        if method != CALL and call.tool != "@sampling" and not call.counted:
+            continue
+        brought = method != CALL and "retry" in call.flags
+        if brought and outcome == _REFUSED:
             continue
         figures = tools.get(call.tool)
         if figures is None:
             figures = tools[call.tool] = [0, 0, 0, 0, 0, 0, ""]
-        outcome = call.outcome
         if outcome == _REFUSED:
             figures[2] += 1
         else:
-            figures[0] += 1
-            if outcome in _FAILED:
-                figures[1] += 1
+            if not brought:
+                figures[0] += 1
+                if outcome in _FAILED:
+                    figures[1] += 1
             figures[3] += call.tokens_in + call.tokens_out
             figures[4] += call.cost
-        figures[5] = call.started_utc
-        figures[6] = str(outcome)
+        if not brought:
+            figures[5] = call.started_utc
+            figures[6] = str(outcome)
     return tools
 
 
