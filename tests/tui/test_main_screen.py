@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mcpwatch.cli.demo import _NOTICE
 from mcpwatch.store.database import StateError
 from mcpwatch.store.records import AuditRow, Dimension, Limit
 from mcpwatch.tui.app import McpWatchApp
@@ -562,6 +563,13 @@ async def test_a_notice_stays_in_sight_and_is_cleaned() -> None:
         assert "demo password: swordfish␛[2J" in text_of(app)
     async with running(busy_source(), size=(80, 24)) as (app, _):
         assert not app.main.notice.display
+
+
+async def test_the_demo_says_its_password_in_one_line_in_ascii_too() -> None:
+    # Its marks were spelled out as if they were a stranger's, and the line took two rows.
+    async with running(busy_source(), size=(80, 24), ascii=True, notice=_NOTICE) as (app, _):
+        assert "\\u{" not in text_of(app)
+        assert app.main.notice.size.height == 1
 
 
 async def test_the_detail_of_a_refused_call_says_that_it_cost_nothing() -> None:

@@ -53,7 +53,7 @@ class Shell(App[int], inherit_bindings=False):
         super().__init__()
         self.source = source
         self.ascii = ascii
-        self.notice = safe_text(notice, limit=200, ascii=ascii)
+        self.notice = safe_text(notice, limit=200)  # a text of ours: the line filter draws its marks in ASCII
         self.now, self.zone = now, zone
         self.price_per_1k = price_per_1k
         self.workers_hosted = tuple(workers)
