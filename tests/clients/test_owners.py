@@ -8,6 +8,7 @@ import pytest
 
 from clients.machines import PROGRAM, make
 from mcpwatch.clients.survey import survey
+from mcpwatch.clients.table import CLIENTS
 
 SERVERS = '{"mcpServers": {"x": {"command": "y"}}}'
 pytestmark = pytest.mark.usefixtures("posix")
@@ -50,11 +51,29 @@ def test_a_repository_of_another_users_is_none(tmp_path, monkeypatch):
     assert inside.projects() == [deep]
 
 
+def test_what_is_left_out_is_known(tmp_path, monkeypatch):
+    machine = make(tmp_path)
+    deep = machine.folder / "deep"
+    inside = type(machine)(machine.system, machine.home, machine.env, deep)
+    written = [folder / name for folder in (deep, machine.folder) for name in (".mcp.json", ".cursor/mcp.json")]
+    for path in (*written, machine.home / ".cursor/mcp.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SERVERS)
+
+    def left_out():
+        return {path for client in CLIENTS for place in client.places for path in inside.left_out(place)}
+
+    assert left_out() == set()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert left_out() == set(written), "the repository's too"
+
+
 def test_a_link_to_nothing_or_to_itself_is_no_trouble(tmp_path):
     machine = make(tmp_path)
     (machine.folder / ".mcp.json").symlink_to(machine.folder / ".mcp.json")
     (machine.folder / ".roo").symlink_to(machine.folder / "nothing")
     assert files(machine) == []
+    assert not any(machine.left_out(place) for client in CLIENTS for place in client.places)
 
 
 def test_a_folder_whose_name_is_a_pattern_stands_for_itself(tmp_path):

@@ -130,8 +130,14 @@ def _servers(
     """What to connect to, which servers are only known by what they listed, and what is wrong.
 
     A disabled server is connected to when it is named. Else that is said, and with `strict` it is wrong in a file
-    that somebody else may have written: not every client knows the member that disables."""
+    that somebody else may have written: not every client knows the member that disables. So it is with a project's
+    files that are not read."""
     found, wrong = configured.from_files(files) if files else configured.configured()
+    if not files and (said := configured.left_out()):
+        if strict and not names:
+            wrong = [*wrong, said]
+        else:
+            _complain("", said)
     seen = {judged.server for judged in ledger.judged()} if not files else set()
     missing = set(names) - {server.name for server in found} - seen
     if missing:

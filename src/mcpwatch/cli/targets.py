@@ -25,6 +25,7 @@ from mcpwatch.clients.node import Node
 from mcpwatch.clients.program import NoProgram, program
 from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.survey import BY_PATH, ConfigFile, Server, survey
+from mcpwatch.clients.table import CLIENTS
 from mcpwatch.relay.discover import OURS, Target
 from mcpwatch.store.config import Config
 
@@ -135,6 +136,15 @@ def configured() -> tuple[list[Configured], list[str]]:
     found = dict(ours)
     others = _take_in(files, ours, found)
     return list(found.values()), [*problems, *wrong, *others]
+
+
+def left_out() -> str:
+    """A sentence about the project's files that are not read since another user has put them there, or ""."""
+    here = Surroundings.here()
+    paths = dict.fromkeys(str(path) for client in CLIENTS for place in client.places for path in here.left_out(place))
+    what = "a file of the project's belongs" if len(paths) == 1 else "files of the project's belong"
+    said = f"not scanned: {what} to another user (`--config FILE` scans it all the same): {', '.join(paths)}"
+    return said if paths else ""
 
 
 def _ours(config: Config) -> tuple[dict[str, Configured], list[str]]:

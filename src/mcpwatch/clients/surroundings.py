@@ -33,30 +33,47 @@ class Surroundings:
     def projects(self) -> list[Path]:
         """This folder and, when that is another, the repository's: clients look for their files in either. A
         repository of another user's is none, as for git (`safe.directory`)."""
+        folder = self._repository()
+        own = _is_own(folder) and _is_own(folder / ".git")
+        return list(dict.fromkeys((self.folder, folder))) if own else [self.folder]
+
+    def _repository(self) -> Path:
+        """The folder of the repository, or this one where there is none."""
         for folder in (self.folder, *self.folder.parents):
             if folder == self.home:
                 break
             if (folder / ".git").exists():
-                own = _is_own(folder) and _is_own(folder / ".git")
-                return list(dict.fromkeys((self.folder, folder))) if own else [self.folder]
-        return [self.folder]
+                return folder
+        return self.folder
 
     def paths(self, place: Place) -> list[Path]:
         """Where files of this place would be; those a `*` stands for are there. A project's that another user has put
         there are left out."""
+        found = self._there(place, self.projects())
+        return [path for path in found if _is_own(path)] if place.scope == "project" else found
+
+    def left_out(self, place: Place) -> list[Path]:
+        """Files that are there and that `paths` leaves out, since they, or the repository, are another user's."""
+        if place.scope != "project":
+            return []
+        known = set(self.paths(place))
+        both = dict.fromkeys((self.folder, self._repository()))
+        return [path for path in self._there(place, list(both)) if path not in known and _is_file(path)]
+
+    def _there(self, place: Place, projects: list[Path]) -> list[Path]:
         if self.system not in place.systems:
             return []
         found: list[Path] = []
         wild = "*" in place.path
-        for template in self._templates(place.path, glob.escape if wild else str):
+        for template in self._templates(place.path, glob.escape if wild else str, projects):
             if wild:
                 path = Path(template)
                 found += sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
             else:
                 found.append(Path(template))
-        return [path for path in found if _is_own(path)] if place.scope == "project" else found
+        return found
 
-    def _templates(self, path: str, written: Callable[[str], str]) -> list[str]:
+    def _templates(self, path: str, written: Callable[[str], str], projects: list[Path]) -> list[str]:
         """The path with all of it filled in, each as it is `written` where a `*` is one that matches."""
         for alternative in path.split(" | "):
             names = _VARIABLE.findall(alternative)
@@ -71,7 +88,7 @@ class Surroundings:
             path = f"{written(str(self.home))}/{path[2:]}"
         paths = [path.replace("{editor}", editor) for editor in EDITORS] if "{editor}" in path else [path]
         if "{project}" in path:
-            return [path.replace("{project}", written(str(project))) for path in paths for project in self.projects()]
+            return [path.replace("{project}", written(str(project))) for path in paths for project in projects]
         return paths
 
     def _folders(self) -> dict[str, str]:
@@ -80,6 +97,13 @@ class Surroundings:
             "support": f"{self.home}/Library/Application Support",
             "appdata": self.env.get("APPDATA") or f"{self.home}/AppData/Roaming",
         }
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may not be read
+        return False
 
 
 def _is_own(path: Path) -> bool:
