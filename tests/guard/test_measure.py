@@ -51,6 +51,21 @@ def test_a22_an_ended_call_is_counted_exactly(exact: Measure) -> None:
     assert asked.tokens_in == len(ARGUMENTS), "an estimate does not come back"
 
 
+def test_a22_a_call_that_ends_while_it_is_counted_is_counted_as_a_whole(exact: Measure) -> None:
+    asked = call(result=b"", duration_ns=None)
+    exact.measure(asked)
+    asked.result, asked.result_bytes, asked.duration_ns = (
+        RESULT,
+        len(RESULT),
+        1,
+    )  # the answer comes between the estimate and the count
+    exact.refine(asked)
+    exact.measure(asked)
+    exact.refine(asked)
+    assert (asked.tokens_in, asked.tokens_out) == (len(ARGUMENTS), len(RESULT))
+    assert asked.tokens_method == "bytes"
+
+
 def test_a22_a_body_that_was_cut_keeps_its_estimate(exact: Measure) -> None:
     asked = call()
     exact.cut(asked, 8)

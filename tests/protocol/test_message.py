@@ -315,6 +315,7 @@ def test_deep_and_wide_frames_are_refused_without_a_crash():
     [
         (b"0", 0),
         (b"-0", 0),
+        (b"007", b"007"),  # not JSON, but told of a frame that cannot be read
         (b"999999999999999999", 999999999999999999),
         (b"1000000000000000000", b"1000000000000000000"),
         (b"18446744073709551616", b"18446744073709551616"),

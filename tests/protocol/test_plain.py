@@ -157,6 +157,22 @@ def test_anything_else_is_not_a_plain_result(line):
     assert plain_result(RESULT) is not None
 
 
+@pytest.mark.parametrize("digits", range(1, 19))
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"result":{"content":[%b{"":0,"result":7}]},"id":%d,"jsonrpc":"2.0"}',
+        b'{"jsonrpc":"2.0","result":{"content":[%b{"":0,"result":7}]},"id":%d}',
+    ],
+)
+def test_another_result_within_the_result_is_not_cut_out(frame, digits):
+    for blank in range(12):
+        line = frame % (b'"' + b"x" * blank + b'",', 10 ** (digits - 1))
+        found = plain_result(line)
+        assert found is not None
+        assert json.loads(found[2]) == json.loads(line)["result"]
+
+
 @pytest.mark.parametrize(
     "id",
     ["-0", "-1", "1.0", "1e2", "1E2", "10e0", "1000000000000000000", "9" * 5000, '"1"', "null", "true", " 1", "1 "],

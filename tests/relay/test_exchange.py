@@ -343,6 +343,14 @@ def test_hidden_definitions_leave_the_list_and_nothing_else_does(bench):
     assert out == b'[{"jsonrpc":"2.0","method":"n"},{"id":3,"result":{"tools":[]}}]'
 
 
+def test_of_a_long_list_reduced_to_a_short_one_only_the_beginning_is_kept(bench):
+    bench.gate.kept = 1000
+    bench.gate.hide = {"b"}
+    bench.passes(frame(id=1, method="tools/list"))
+    bench.answers(frame(id=1, result={"tools": [{"name": "b", "description": "x" * 10_000}, {"name": "a"}]}))
+    assert len(bench.gate.done[0].result) == 1000 and bench.gate.done[0].result_bytes > 10_000
+
+
 def test_a_list_that_can_be_read_in_two_ways_is_dropped_and_its_asker_told(bench):
     bench.passes(frame(id=1, method="tools/list"))
     assert bench.answers(b'{"id":1,"result":{"tools":[{"name":"a","name":"b"}]}}') is None

@@ -172,8 +172,8 @@ class Gate:
 
     def succeeded(self, call: Call, result: bytes) -> None:
         """`ended`, for a call with few arguments and a small result."""
-        call.duration_ns = monotonic_ns() - call.started_ns
         call.result, call.result_bytes, call.outcome = result, len(result), OK
+        call.duration_ns = monotonic_ns() - call.started_ns  # the recorder takes it for ended from here on
         if call.protected:
             self._open.discard(call.n)  # as `_answered`
             if self._breaker is not None:

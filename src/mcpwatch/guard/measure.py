@@ -68,6 +68,8 @@ class Measure:
         if tokenizer is None or call.duration_ns is None or call.tokens_method != HEURISTIC:
             return
         arguments, result = call.arguments, call.result
+        if result and not call.measured:
+            return  # it ended meanwhile, and comes once more to be measured as a whole
         whole = len(arguments) == call.arguments_bytes and len(result) == call.result_bytes
         if not whole or len(arguments) + len(result) > REFINED_BYTES:
             return

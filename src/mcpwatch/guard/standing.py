@@ -29,6 +29,7 @@ class Standing:
 
     def keep(self, tool: str, protected: bool, breaker: Breaker, news: bytes | int, changes: int) -> None:
         """A call of this tool passed, by nothing but this basis."""
-        if self._known[:3] != (breaker, news, changes):
-            self._known = (breaker, news, changes, {})
-        self._known[3][tool] = protected
+        known = self._known
+        if known[:3] != (breaker, news, changes):
+            known = self._known = (breaker, news, changes, {})
+        known[3][tool] = protected

@@ -53,6 +53,10 @@ class Answer(msgspec.Struct, gc=False, eq=False):
     tasks: tuple[str, ...] = ()  # of a tools/call: the tasks it is answered with; of a tasks/get: the one it delivers
 
 
+class Success(Answer, gc=False, eq=False):
+    """A small result of a tools/call that is no error, and is all that its one round brings."""
+
+
 class Notification(msgspec.Struct, gc=False, eq=False):
     """A frame nobody answers. `cancels` is the open question that a notifications/cancelled ended, `news` what a
     tasks/get would have been answered, of a task that delivers or asks for something."""

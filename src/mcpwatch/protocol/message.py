@@ -317,7 +317,8 @@ def id_key(raw: Raw) -> Key:
     if len(key) > MAX_ID:
         raise Malformed("an id that is too long")
     if key.isdigit():
-        return int(key) if len(key) < _DIGITS else key
+        counted = len(key) < _DIGITS and (key[:1] != b"0" or key == b"0")
+        return int(key) if counted else key
     first = key[:1]
     if first == b'"':
         if b"\\" not in key:

@@ -64,10 +64,9 @@ _decode_result = msgspec.json.Decoder(PlainResult).decode
 
 _CALL_FRAME: Final = len('{"jsonrpc":"2.0","id":,"method":"tools/call","params":{"name":"","arguments":}}')
 _META: Final = len(',"_meta":')
-_BEFORE_ID: Final = len('{"jsonrpc":"2.0","id":')
-_RESULT: Final = b',"result":'
+_RESULT: Final = b'"result":'
 _RESULT_LENGTH: Final = len(_RESULT)
-_RESULT_FRAME: Final = _BEFORE_ID + _RESULT_LENGTH + 1
+_RESULT_FRAME: Final = len('{"jsonrpc":"2.0","id":,"result":}')
 
 
 def plain_call(line: bytes) -> tuple[int, CallParams] | None:
@@ -119,10 +118,7 @@ def plain_result(line: bytes) -> tuple[int, CallResult, bytes | memoryview] | No
         return None
     if not (line.isascii() or is_utf8(line)):
         return None
-    start = _BEFORE_ID + digits
-    body = start + _RESULT_LENGTH
-    if line[start:body] != _RESULT:
-        # Another order. Only the version and the id can come before, and neither holds this text unescaped.
-        body = line.find(_RESULT[1:]) + _RESULT_LENGTH - 1
+    # Only the version and the id can come before, and neither holds this text unescaped.
+    body = line.find(_RESULT) + _RESULT_LENGTH
     end = body + inner
     return id, result, line[body:end] if size <= _LARGE else memoryview(line)[body:end]

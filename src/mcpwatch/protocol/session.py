@@ -25,6 +25,7 @@ from mcpwatch.protocol.events import (
     Notification,
     Question,
     Rejected,
+    Success,
     Waiting,
 )
 from mcpwatch.protocol.message import (
@@ -214,7 +215,9 @@ class Session:
             if question is not None and question.method == CALL and result.resultType != "input_required":
                 question = self.asked_by_client.pop(key, None)
                 if question is not None:
-                    return Answer(question, body, NONE, result.isError or False)
+                    if result.isError or len(line) > rounds.SMALL or question.resumes is not None:
+                        return Answer(question, body, NONE, result.isError or False)
+                    return Success(question, body)
         try:
             m = self._from_server.message(line)
             if m.method is None:

@@ -13,7 +13,6 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Identity, Question, Rejected
 from mcpwatch.protocol.message import NONE, any_value
 from mcpwatch.protocol.methods import CALL
-from mcpwatch.protocol.rounds import SMALL
 from mcpwatch.protocol.session import Session
 from mcpwatch.relay.gates import Guard
 from mcpwatch.relay.sampling import Sampling
@@ -65,9 +64,6 @@ class Endings:
     def _answered(self, answer: Answer, line: bytes) -> None:
         """Record the end of a question of either side, whose answer came in this frame."""
         call, gate = answer.question.call, self._gate
-        if len(line) <= SMALL >= call.arguments_bytes and not (answer.failed or answer.late):
-            gate.succeeded(call, bytes(answer.result))
-            return
         body = answer.result if len(answer.result) else answer.error
         if answer.late:
             gate.late(call, bytes(body))
@@ -85,6 +81,10 @@ class Endings:
         else:
             call.outcome = OK
         gate.ended(call)
+
+    def _succeeded(self, question: Question, result: bytes) -> None:
+        """The same for a `Success`."""
+        self._gate.succeeded(question.call, result)
 
     def _cancelled(self, question: Question) -> None:
         call = question.call

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.protocol import replies
-from mcpwatch.protocol.events import Answer, Batch, Event, Notification, Question, Rejected
+from mcpwatch.protocol.events import Answer, Batch, Event, Notification, Question, Rejected, Success
 from mcpwatch.protocol.lenient import find_id
 from mcpwatch.protocol.message import (
     INTERNAL_ERROR,
@@ -149,6 +149,9 @@ class Exchange(Deliveries):
         try:
             event = self.session.server(line)
             kind = type(event)
+            if kind is Success:
+                self._succeeded(event.question, event.result)  # type: ignore[union-attr, arg-type] # bytes: it is small
+                return line
             if kind is Answer:
                 return self._server_answer(event, line)  # type: ignore[arg-type]
             if kind is Notification and event.cancels is None and event.news is None:  # type: ignore[union-attr]
@@ -162,6 +165,9 @@ class Exchange(Deliveries):
 
     def _server_event(self, event: Event, line: bytes) -> bytes | None:
         match event:
+            case Success(question=question, result=result):
+                self._succeeded(question, bytes(result))
+                return line
             case Answer():
                 return self._server_answer(event, line)
             case Question():
@@ -176,9 +182,6 @@ class Exchange(Deliveries):
 
     def _server_answer(self, answer: Answer, line: bytes) -> bytes | None:
         question = answer.question
-        if question.method == CALL and not (answer.tasks or answer.sampling):
-            self._answered(answer, line)
-            return line
         if question.method in LISTS and len(answer.result):
             try:
                 line = self._listed(answer, line)

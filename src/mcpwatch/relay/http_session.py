@@ -130,9 +130,16 @@ class HttpSession(Exchange):
     def _answered(self, answer: Answer, line: bytes) -> None:
         super()._answered(answer, line)
         if not answer.question.from_server:
-            self.answered.append(answer.question)
-            self.streams.pop(answer.question.key, None)
-            self._wants.pop(answer.question.key, None)
+            self._closed(answer.question)
+
+    def _succeeded(self, question: Question, result: bytes) -> None:
+        super()._succeeded(question, result)
+        self._closed(question)
+
+    def _closed(self, question: Question) -> None:
+        self.answered.append(question)
+        self.streams.pop(question.key, None)
+        self._wants.pop(question.key, None)
 
     def take(self, line: bytes | None) -> Looked:
         """What has been said, told, asked and answered since the last time, with what goes on."""

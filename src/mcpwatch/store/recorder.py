@@ -96,8 +96,9 @@ class Recorder:
         self._queue.append((call, done))
         if not self._awake:
             self.nudge()
-        if done:
-            self._waiting_bytes += len(call.arguments) + len(call.result)
+        if not done:
+            return  # the end of each waits, and few can be open
+        self._waiting_bytes += len(call.arguments) + len(call.result)
         if len(self._queue) > QUEUE_MOST or self._waiting_bytes > BYTES_MOST:
             self._room.clear()
             if self._failing:
