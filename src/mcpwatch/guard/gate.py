@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import monotonic_ns, time_ns
+from time import monotonic_ns
 
 from mcpwatch.guard import refusal
 from mcpwatch.guard.breaker import Breaker, PolicyMoved
@@ -114,7 +114,7 @@ class Gate:
             return None
         n, size = next(self._numbers), len(arguments)
         # By position: setting the fields one by one takes 0.2 µs longer.
-        call = Call(CALL, n, tool, False, protected, time_ns(), monotonic_ns(), None, arguments, b"", b"", size)
+        call = Call(CALL, n, tool, False, protected, 0, monotonic_ns(), None, arguments, b"", b"", size)
         if session is not None:
             call.session = session
         if protected:
@@ -445,7 +445,6 @@ class Gate:
 
     def _begin(self, call: Call) -> None:
         call.n = next(self._numbers)
-        call.started_utc = time_ns()
         call.started_ns = monotonic_ns()
         if call.frame:
             self._measure.weigh(call, answer=False)

@@ -60,20 +60,25 @@ class Writer:
         """Write all of `data`. Raises `Closed`."""
         self.lock.acquire()  # `with` takes twice as long
         try:
-            self.write_locked(data)
+            if (done := os.write(self._fd, data)) < len(data):
+                self._write_rest(data, done)
+        except OSError:
+            raise Closed from None
         finally:
             self.lock.release()
 
     def write_locked(self, data: bytes) -> None:
         """The same, for the one who holds the lock."""
         try:
-            done = os.write(self._fd, data)
-            if done < len(data):
-                view = memoryview(data)
-                while done < len(data):
-                    done += os.write(self._fd, view[done:])
+            if (done := os.write(self._fd, data)) < len(data):
+                self._write_rest(data, done)
         except OSError:
             raise Closed from None
+
+    def _write_rest(self, data: bytes, done: int) -> None:
+        view = memoryview(data)
+        while done < len(data):
+            done += os.write(self._fd, view[done:])
 
     def end(self) -> None:
         """The reader sees the end; what is written from now on goes nowhere. The descriptor's number stays taken."""

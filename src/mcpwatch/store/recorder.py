@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -208,8 +209,11 @@ class Recorder:
     def _take(self) -> None:
         """The next batch, off the queue. A call that has ended since it began waits for its end: it is queued too."""
         queue, unwritten = self._queue, self._unwritten
+        epoch = time.time_ns() - time.monotonic_ns()
         while len(unwritten) < BATCH and queue:
             call, done = queue.popleft()
+            if not call.started_utc:
+                call.started_utc = epoch + call.started_ns
             if done:
                 self._waiting_bytes -= len(call.arguments) + len(call.result)
                 unwritten[call.n] = call, True
