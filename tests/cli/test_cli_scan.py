@@ -212,6 +212,13 @@ def test_comments_trailing_commas_and_servers_are_understood(machine) -> None:
     assert "notes: 4 definitions" in machine("scan", "--config", str(path), "--yes").out
 
 
+def test_every_key_that_servers_stand_under_is_read(machine) -> None:
+    path = machine.folder / "mcp.json"
+    path.write_text(json.dumps({"mcpServers": {"notes": entry(NOTES)}, "servers": {"calendar": entry(CALENDAR)}}))
+    done = machine("scan", "--config", str(path), "--yes")
+    assert "notes: 4 definitions" in done.out and "calendar: 3 definitions: 1 danger" in done.out
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"mcpServers": 3}', "\x00"])
 def test_a_file_that_is_no_configuration(machine, text) -> None:
     path = machine.folder / "broken.json"

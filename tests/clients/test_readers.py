@@ -106,3 +106,18 @@ def test_json_as_the_standard_library_reads_it():
 )
 def test_a_file_named_by_its_path(suffix, text, names):
     assert [entry.name for entry in generic(suffix, text.encode()).entries] == names
+
+
+def test_of_a_file_named_by_its_path_every_place_is_read_if_asked_for():
+    """Failed once: the scan judged the servers of the first, and a client might read the other."""
+    text = b"""{"servers": {"b": {"url": "http://x"}}, "mcpServers": {"a": {"command": "x"}},
+        "extensions": {"d": {"cmd": "x"}, "theme": {}}, "mcp": {"servers": {"c": {"command": "x"}}}}"""
+    found = generic(".json", text, every=True).entries
+    assert [entry.way for entry in found] == [
+        ("mcpServers", "a"),
+        ("servers", "b"),
+        ("mcp", "servers", "c"),
+        ("extensions", "d"),
+    ]
+    assert found[1].url is not None and [entry.form is None for entry in found] == [False, True, False, False]
+    assert [entry.name for entry in generic(".json", text).entries] == ["a"], "nothing more of it is wrapped"

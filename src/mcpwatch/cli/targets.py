@@ -114,7 +114,7 @@ def origin(url: str) -> str:
 def from_files(paths: Iterable[Path]) -> tuple[list[Configured], list[str]]:
     """The servers of clients' configuration files, and a sentence for each entry that cannot be connected to. Raises
     Failure when a file cannot be understood, or holds no server."""
-    files = survey(Surroundings.here(), _program(), files=[path.absolute() for path in paths])
+    files = survey(Surroundings.here(), _program(), files=[path.absolute() for path in paths], every=True)
     for file in files:
         if file.error:
             raise Failure(f"{file.path}: {file.error}")

@@ -40,6 +40,7 @@ class Document:
     root: Node
     place: Place
     cuts: tuple[Splice, ...] = ()  # what made it out of the document it was edited from
+    others: tuple[Place, ...] = ()  # further places that servers are looked for in, behind those of `place`
 
     @classmethod
     def read(cls, data: bytes, place: Place) -> Document:
@@ -61,7 +62,7 @@ class Document:
     @cached_property
     def entries(self) -> list[Entry]:
         """Its servers, in their order."""
-        return entries(self.root, self.place)
+        return [entry for place in (self.place, *self.others) for entry in entries(self.root, place)]
 
     def edit(self, edits: Sequence[Edit]) -> Document:
         """With all the edits made. Raises NotEditable unless each comes out as it should, nothing else of the file
@@ -105,16 +106,22 @@ class Document:
         return _without(self.root, hidden)
 
 
-def generic(suffix: str, data: bytes) -> Document:
-    """A file named by its path alone: format by its ending, servers where there are any. Raises Unreadable."""
+def generic(suffix: str, data: bytes, *, every: bool = False) -> Document:
+    """A file named by its path alone: format by its ending, servers at the first place where there are any, or at
+    `every` such place. Raises Unreadable."""
     place = Place("", (), format=_FORMATS.get(suffix.lower(), "json"))
     document = Document.read(data, place)
+    places = []
     for keys in ANYWHERE:
         for command in ("command", "cmd"):
-            found = replace(document, place=replace(place, keys=(keys,), command=command))
-            if found.entries and (command == "cmd" or any(entry.form for entry in found.entries)):
-                return found
-    return document
+            there = replace(place, keys=(keys,), command=command)
+            found = entries(document.root, there)
+            if found and (command == "cmd" or any(entry.form for entry in found)):
+                if not every:
+                    return replace(document, place=there)
+                places.append(there)
+                break
+    return replace(document, place=places[0], others=tuple(places[1:])) if places else document
 
 
 def _splices(editor: Editor, edit: Edit) -> list[Splice]:

@@ -81,11 +81,13 @@ def survey(
     scopes: Collection[Scope] = ("user", "project"),
     files: Sequence[Path] = (),
     gateway: Gateway | None = None,
+    every: bool = False,
 ) -> list[ConfigFile]:
-    """Every configuration file there is of `clients` (all, when none is named), or of the paths given instead.
+    """Every configuration file there is of `clients` (all, when none is named), or of the paths given instead; of
+    these the servers at the first place where there are any, or at `every` one.
 
     `program` is the absolute path of this mcpwatch: what starts another one has drifted."""
-    look = _Look(program, registry.wrapped(), gateway, surroundings)
+    look = _Look(program, registry.wrapped(), gateway, surroundings, every)
     if files:
         return _shared([look.at(BY_PATH, None, "user", path) for path in files], gateway)
     found: dict[Path, ConfigFile] = {}
@@ -173,12 +175,13 @@ class _Look:
     once: registry.Entries
     gateway: Gateway | None
     surroundings: Surroundings
+    every: bool
 
     def at(self, client: Client, place: Place | None, scope: Scope, path: Path) -> ConfigFile:
         """A file that is there."""
         try:
             data = read_regular(path, MAX_BYTES)
-            document = generic(path.suffix, data) if place is None else Document.read(data, place)
+            document = generic(path.suffix, data, every=self.every) if place is None else Document.read(data, place)
         except OSError as error:
             return ConfigFile(client, path, scope, f"cannot be read: {error.strerror}")
         except Unreadable as error:
