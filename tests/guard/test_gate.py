@@ -114,6 +114,9 @@ def test_a15_a_lock_reaches_the_open_calls(path: Path, ledger: Ledger) -> None:
         lock.lock(ledger, "stop it", by="screen")
         assert relay.told.wait(30), "the open call was never told"
         assert relay.locks[0].code == "panic" and "stop it" in relay.locks[0].text
+        # It was passed on, so "refused" would be untrue: who believes it does a second time what was done once.
+        assert "ended a call to github" in relay.locks[0].text and "may have taken effect" in relay.locks[0].text
+        assert "mcpwatch refused" not in relay.locks[0].text
         call.outcome, call.code = "cancelled", relay.locks[0].code
         relay.gate.ended(call)
         relay.gate.late(call, b'{"content":"too late"}')

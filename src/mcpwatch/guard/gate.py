@@ -441,7 +441,7 @@ class Gate:
         if changed:
             self._on_visible(changed)
         if policy.lock.locked and self._open:
-            self._on_lock(refusal.locked(policy.lock, f"a call to {self._server}"))
+            self._on_lock(refusal.ended(policy.lock, self._server))
 
     def _begin(self, call: Call) -> None:
         call.n = next(self._numbers)

@@ -37,21 +37,31 @@ class Refusal(msgspec.Struct, frozen=True):
 
 def locked(lock: Lock, name: str, *, limit: str = "", used: int | None = None, maximum: int | None = None) -> Refusal:
     """Refused because the lock is on."""
-    if lock.code == "panic":
-        said = f": {lock.reason}" if lock.reason and lock.reason != PANIC_REASON else ""
-        why = f"a person pressed the panic key{said}"
-    elif lock.code == "replaced":
-        why = lock.reason
-    else:
-        why = f"a limit was passed: {lock.reason}"
     return Refusal(
         code=lock.code,
-        text=f"mcpwatch refused {name}: protected tools are locked because {why}. {_TELL} {_UNLOCK}",
+        text=f"mcpwatch refused {name}: protected tools are locked because {_why(lock)}. {_TELL} {_UNLOCK}",
         limit=limit,
         used=used,
         maximum=maximum,
         lock_utc=lock.since_utc,
     )
+
+
+def ended(lock: Lock, server: str) -> Refusal:
+    """Ended by the lock while the call was under way: unlike one that is refused, it may have done something."""
+    return Refusal(
+        code=lock.code,
+        text=f"mcpwatch ended a call to {server} that was under way: protected tools are locked because {_why(lock)}."
+        f" The call may have taken effect. {_TELL} {_UNLOCK}",
+        lock_utc=lock.since_utc,
+    )
+
+
+def _why(lock: Lock) -> str:
+    if lock.code == "panic":
+        said = f": {lock.reason}" if lock.reason and lock.reason != PANIC_REASON else ""
+        return f"a person pressed the panic key{said}"
+    return lock.reason if lock.code == "replaced" else f"a limit was passed: {lock.reason}"
 
 
 def over_call_cap(name: str, what: str, cap: str) -> Refusal:
