@@ -33,7 +33,7 @@ from mcpwatch.relay.http_pump import Pump
 from mcpwatch.relay.http_relay import HttpServer
 from mcpwatch.relay.http_session import HttpSession, Looked, Stream, answers
 from mcpwatch.relay.http_types import EVENTS, JSON, TYPE, Foreign, check_request, judged_as, media_type, unjudged
-from mcpwatch.relay.http_upstream import Unreachable, ask, with_query
+from mcpwatch.relay.http_upstream import Unreachable, ask, not_again, with_query
 from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
 
@@ -187,7 +187,9 @@ class Flow:
             if session.streams.get(question.key) is stream:
                 del session.streams[question.key]
             if session.modern or not stream.resumable or self._word is None:
-                session.fail(question, self._outcome, self._lost, self._code())
+                failed = session.fail(question, self._outcome, self._lost, self._code())
+                if failed and self._upstream is not None and self._upstream.status < 300:
+                    not_again(self._upstream)
         if session.listening is stream:
             session.listening = None
         if not (session.kept or session.fleeting or stream.lasting):

@@ -132,6 +132,14 @@ async def _asked(
     raise Unasked("it answers before it is asked")
 
 
+def not_again(answer: aiohttp.ClientResponse) -> None:
+    """Have no more asked on the connection of this answer, which was none to what was asked: others may be behind,
+    too."""
+    protocol = getattr(answer, "_protocol", None)
+    if protocol is not None:
+        protocol.force_close()
+
+
 @functools.cache
 def _proxy(scheme: str, host: str | None) -> str | None:
     """The proxy the environment names for a server; never for one on this machine."""
