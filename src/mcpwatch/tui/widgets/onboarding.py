@@ -12,7 +12,7 @@ SNIPPET = "mcpwatch run --name NAME -- COMMAND"
 DEMO = "mcpwatch demo"
 EXAMPLE = (
     '"files": {',
-    '  "command": "mcpwatch",',
+    '  "command": "/absolute/path/to/mcpwatch",',
     '  "args": ["run", "--name", "files", "--", "npx", "-y",',
     '           "@modelcontextprotocol/server-filesystem", "."]',
     "}",
