@@ -157,6 +157,12 @@ def test_a27_a_broken_state_file_ends_it(relay: Relay, path: Path) -> None:
     assert relay.gate.admitted("search", ARGUMENTS) is None, "a commit, whoever made it"
 
 
+def test_a27_another_file_ends_it(relay: Relay) -> None:
+    stand(relay)
+    relay.gate._reading.doubt()
+    assert relay.gate.admitted("search", ARGUMENTS) is None
+
+
 def test_a23_what_passes_so_is_charged_and_recorded_as_any_other(relay: Relay, ledger: Ledger) -> None:
     stood = decided = 0
     while stood < 20:

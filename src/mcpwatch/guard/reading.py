@@ -67,7 +67,9 @@ class Reading:
 
     def doubt(self) -> None:
         """Another file may be open now: read it at the next look."""
-        self.own.version = -1
+        with self._lock:
+            self.own.version = -1
+            self.own.facts.changes += 1  # what stands on the last file's facts stands no more
 
     def refresh(self, policy: Policy, ledger: Ledger) -> None:
         """Read the file again if the policy has moved. Raises StateError."""
