@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,22 @@ async def test_header_meters_tools_and_calls_are_there() -> None:
                  "QUARANTINED", "changed", "prompt weekly_digest", "-32603 SMTP 550", "unlisted",
                  "following"):  # fmt: skip
         assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ({"armed": True}, "ARMED: passing a limit locks"),
+        ({"armed": True, "limits": ()}, "ARMED, but no limit is set"),
+        ({"armed": True, "protect": ()}, "ARMED, but nothing is protected"),
+        ({"armed": False, "protect": ()}, " · A arms · nothing is protected"),
+    ],
+)
+async def test_a4_a_protection_of_nothing_does_not_read_as_one(policy: dict[str, Any], said: str) -> None:
+    source = busy_source()
+    source.set_policy(**policy)
+    async with running(source) as (app, _):
+        assert said in app.main.banner.text()
 
 
 async def test_a1_observing_says_so_and_counts_what_would_have_locked() -> None:

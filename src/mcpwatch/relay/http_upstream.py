@@ -186,4 +186,4 @@ def _said(error: BaseException) -> str:
         return error.message or type(error).__name__
     if isinstance(error, TimeoutError):
         return f"no connection within {CONNECT_S:.0f} seconds"
-    return _URL.sub(MASK, str(error)) or type(error).__name__
+    return _URL.sub(MASK, str(error).replace(" ssl:default", "")) or type(error).__name__

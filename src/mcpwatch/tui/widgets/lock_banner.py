@@ -81,13 +81,15 @@ class LockBanner(Lines):
         line: Line = [(" ○ UNLOCKED ", "safe"), (" ", "fg")]
         if policy.armed:
             line.append(("ARMED", "bold"))
-            text = ": passing a limit locks" if policy.limits else ", but no limit is set"
-            line.append((text, "fg" if policy.limits else "caution"))
+            missing = "nothing is protected" if not policy.protect else "" if policy.limits else "no limit is set"
+            line.append((f", but {missing}", "caution") if missing else (": passing a limit locks", "fg"))
         else:
             times = fmt.plural(model.would_lock, "time")
             would = f", would have locked {times}" if model.would_lock else ""
             line += [("OBSERVING", "bold"), (f": limits are off{would}", "fg")]
             line.append((" · A arms", "dim"))
+            if not policy.protect:
+                line.append((" · nothing is protected", "caution"))
         if policy.strict:
             line.append((" · STRICT", "bold"))
         if not policy.has_password:
