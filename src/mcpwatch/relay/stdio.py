@@ -200,6 +200,7 @@ class Relay:
                         write(out)
                 finally:
                     release()
+                del out  # or a large frame is held while the next comes, in other memory
             writer.close(0)
             self._news.put((LEAVE, 0))
         except Closed:
@@ -215,6 +216,7 @@ class Relay:
             for out in _passed(self._child.stdout, Frames(frame_limit, skipped), exchange.from_server):
                 if out:
                     write(out)
+                del out  # see above
             self._to_client.end()  # a server may close its output and live on: the client is to see that
         except Closed:
             self._news.put((LEAVE, 0))
