@@ -168,7 +168,7 @@ def run(peer: Peer, *, quick: bool) -> dict[str, float]:
     peer.send(INITIALIZED)
     peer.exchange(LIST)
     small = round_trips(peer, 100, 1000 if quick else 4000)
-    large = round_trips(peer, 1 << 20, 20 if quick else 50)
+    large = round_trips(peer, 1 << 20, 20 if quick else 100)
     rate = throughput(peer, 1.0 if quick else 2.0)
     memory = peer.peak_memory()
     peer.close()

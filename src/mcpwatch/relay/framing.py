@@ -45,28 +45,28 @@ class Frames:
         """The bytes up to the last line feed so far: nothing, or one or more whole frames."""
         end = chunk.rfind(b"\n") + 1
         if not end:
-            self._keep(chunk)
+            self.keep(chunk)
             return b""
         if not self.held:
             if end == len(chunk):
                 return chunk
-            self._keep(chunk[end:])
+            self.keep(chunk[end:])
             return chunk[:end]
         first = chunk.find(b"\n") + 1
-        self._keep(chunk[:first])
+        self.keep(chunk[:first])
         block = self._taken()
         if end > first:
             block += chunk[first:end]
         if end < len(chunk):
-            self._keep(chunk[end:])
+            self.keep(chunk[end:])
         return block
 
     def rest(self) -> bytes:
         """What came after the last line feed, at the end of the stream."""
         return self._taken()
 
-    def _keep(self, part: bytes) -> None:
-        """Part of a frame."""
+    def keep(self, part: bytes) -> None:
+        """Take part of a frame, without a line feed but at its end."""
         self._parts.append(part)
         self.held += len(part)
         if self.held > self._most:

@@ -200,7 +200,7 @@ class Relay:
                         write(out)
                 finally:
                     release()
-                del out  # or a large frame is held while the next comes, in other memory
+                del out  # see `_passed`
             writer.close(0)
             self._news.put((LEAVE, 0))
         except Closed:
@@ -216,7 +216,7 @@ class Relay:
             for out in _passed(self._child.stdout, Frames(frame_limit, skipped), exchange.from_server):
                 if out:
                     write(out)
-                del out  # see above
+                del out  # see `_passed`
             self._to_client.end()  # a server may close its output and live on: the client is to see that
         except Closed:
             self._news.put((LEAVE, 0))
@@ -299,14 +299,19 @@ def _passed(fd: int, frames: Frames, look: Callable[[bytes], bytes | None]) -> I
             chunk = b""
         if not chunk:
             break
-        if chunk.find(b"\n") == len(chunk) - 1 and not frames.held:
+        end = chunk.find(b"\n")
+        if end == len(chunk) - 1 and not frames.held:
             size = READ
             out = look(chunk)
             yield out if out is chunk else _ended(out)
+        elif end < 0:
+            size = READ_MORE
+            frames.keep(chunk)
         else:
             size = READ_MORE
             if block := feed(chunk):
                 yield _through(block, look)
+                del block  # or a large frame is held while the next comes, in other memory
     if rest := frames.rest():
         yield _through(rest, look)
 
