@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mcpwatch.guard import lock, password
+from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Limit
 from store.stepped import PASSWORD, Guarded, Machine
 
@@ -21,6 +22,22 @@ def quick_bcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "state.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    """The state file as a person's commands have it open."""
+    found = Ledger.open(path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the test's own configuration file may be; there is none yet."""
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("MCPWATCH_CONFIG", str(config))
+    return config
 
 
 Guard = Callable[..., Guarded]

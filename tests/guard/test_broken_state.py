@@ -19,10 +19,7 @@ from mcpwatch.store.ledger import Ledger
 from servers.processes import wait_until
 from store.stepped import PASSWORD, calls, cost, tokens
 
-
-@pytest.fixture(autouse=True)
-def own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MCPWATCH_CONFIG", str(tmp_path / "config.toml"))
+pytestmark = pytest.mark.usefixtures("own_configuration")
 
 
 def made(path: Path, *, armed: bool = False) -> None:

@@ -15,19 +15,7 @@ from mcpwatch.store.records import Call, Dimension, Limit
 from servers.processes import wait_until
 from store.stepped import PASSWORD, calls, cost, tokens
 
-
-@pytest.fixture
-def ledger(path: Path):
-    found = Ledger.open(path)
-    yield found
-    found.close()
-
-
-@pytest.fixture(autouse=True)
-def own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    config = tmp_path / "config.toml"
-    monkeypatch.setenv("MCPWATCH_CONFIG", str(config))
-    return config
+pytestmark = pytest.mark.usefixtures("own_configuration")
 
 
 def arm(ledger: Ledger, *limits: Limit) -> None:

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from guard.gates import Relay
 from mcpwatch.guard import lock
 from mcpwatch.store import charges
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Limit
 from store.stepped import PASSWORD, calls, tokens
-
-
-@pytest.fixture
-def ledger(path: Path):
-    found = Ledger.open(path)
-    yield found
-    found.close()
 
 
 def used(ledger: Ledger, limit: Limit) -> int:

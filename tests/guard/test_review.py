@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -173,13 +172,6 @@ def test_a_rule_that_fails_leaves_unscanned_which_passes() -> None:
 
 
 # -- with the state file -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ledger(path: Path):
-    ledger = Ledger.open(path)
-    yield ledger
-    ledger.close()
 
 
 def store(ledger: Ledger, *tools: Definition, scores: Scores | None = None, producer: str = "local") -> None:

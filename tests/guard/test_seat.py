@@ -46,13 +46,6 @@ def gate(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     gate.close(None)
 
 
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    found = Ledger.open(path)
-    yield found
-    found.close()
-
-
 def seat(gate: Gate) -> Seat:
     return Seat(gate, "github", "http", "http://example")
 

@@ -31,16 +31,7 @@ def see(gate: Gate | Seat, *found: Definition) -> set[int]:
     return gate.definitions("tool", found, first=True, last=True)
 
 
-@pytest.fixture
-def ledger(path: Path):
-    found = Ledger.open(path)
-    yield found
-    found.close()
-
-
-@pytest.fixture(autouse=True)
-def own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MCPWATCH_CONFIG", str(tmp_path / "config.toml"))
+pytestmark = pytest.mark.usefixtures("own_configuration")
 
 
 @pytest.fixture

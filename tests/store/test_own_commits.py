@@ -128,7 +128,7 @@ def test_a10_checkpoints_and_a_log_begun_anew_change_nothing(path: Path) -> None
 
 def test_without_the_header_everything_is_read(path: Path) -> None:
     ledger = Ledger.open(path)
-    ledger._news.view = None
+    ledger._news._view = None
     assert reads(ledger)
     assert reads(ledger)
     assert charge(ledger)[1:] == (2, 2)

@@ -67,9 +67,10 @@ MAX_OPEN: Final = 8192
 """Questions of one side that may be open at once: with ids and arguments as long as they may be, some 100 MiB."""
 
 _READ: Final = (NAMED | LISTS.keys() | TASKS) - {"server/discover"}  # of whose params more is read than `_meta`
-Mark = Key | tuple[str, Key]
-
 _BRIEF: Final = 1 << 16  # params longer than this are not looked through for who asks
+
+Mark = Key | tuple[str, Key]
+"""The key of a question that the client asked; of one that the server asked, with an S in front."""
 
 
 class Session:
@@ -80,8 +81,7 @@ class Session:
         self.asked_by_server: dict[Key, Question] = {}
         self.identity = Identity()
         self.waiting: dict[bytes, Waiting] = {}
-        # Ended by the client or by us; a late answer to the first may pass, to the second must not. The key of a
-        # question that the server asked has an S in front.
+        # Ended by the client or by us; a late answer to the first may pass, to the second must not.
         self._cancelled: dict[Mark, Question] = {}
         self._ended: dict[Mark, Question] = {}
         self._from_client = Parser()

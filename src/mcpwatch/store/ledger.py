@@ -15,7 +15,7 @@ from mcpwatch.store.clock import SYSTEM_TIME, LedgerClock, TimeSource
 from mcpwatch.store.database import WRITE_TURN, StateError, connect, describe, patiently, translated, writing
 from mcpwatch.store.definitions import read_definitions, texts, verdicts
 from mcpwatch.store.mask import masked_name
-from mcpwatch.store.news import HEADER, News, follows
+from mcpwatch.store.news import News, follows
 from mcpwatch.store.paths import state_file
 from mcpwatch.store.records import (
     AuditRow,
@@ -101,9 +101,8 @@ class Ledger:
 
     def news(self) -> bytes | int:
         """Differs from its last value when any connection has committed (0.2 µs, takes no lock)."""
-        view = self._news.view
         try:
-            return self._news.read() if view is None else view[:HEADER]
+            return self._news.read()
         except ValueError as error:  # closed by another thread
             raise StateError(f"state file {self.path}: closed") from error
         except sqlite3.Error as error:

@@ -19,7 +19,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-HEADER = 48
+_HEADER = 48
 
 
 @dataclass
@@ -45,7 +45,7 @@ def _mapped(path: Path) -> _Map:
         key = (status.st_dev, status.st_ino)
         if key not in _MAPS:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            _MAPS[key] = _Map(descriptor, mmap.mmap(descriptor, HEADER, access=mmap.ACCESS_READ))
+            _MAPS[key] = _Map(descriptor, mmap.mmap(descriptor, _HEADER, access=mmap.ACCESS_READ))
         _MAPS[key].users += 1
         return _MAPS[key]
 
@@ -65,31 +65,31 @@ class News:
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
         self._map: _Map | None = None
-        self.view: mmap.mmap | None = None
+        self._view: mmap.mmap | None = None
         if os.name != "posix":
             return
         try:
             self._map = _mapped(path.with_name(path.name + "-shm"))
-            self.view = self._map.view
+            self._view = self._map.view
         except (OSError, ValueError):
             self._map = None
 
     def header(self) -> bytes | None:
         """The header, where it can be had. Between `BEGIN IMMEDIATE` and `COMMIT` it stands still."""
-        view = self.view
-        return None if view is None else view[:HEADER]
+        view = self._view
+        return None if view is None else view[:_HEADER]
 
     def read(self) -> bytes | int:
         """The header, or the data version."""
-        view = self.view
-        if view is not None:
-            return view[:HEADER]
+        header = self.header()
+        if header is not None:
+            return header
         version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
         return version
 
     def close(self) -> None:
         """Let go of the map."""
-        self.view = None
+        self._view = None
         if self._map is not None:
             with _TURN:
                 self._map.users -= 1
