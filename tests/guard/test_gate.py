@@ -247,6 +247,8 @@ def test_other_requests_violations_and_strays_are_recorded_and_not_charged(path:
         ("(violation)", "violation"),
         ("(stray output)", "violation"),
     ]
+    assert rows[0].tokens_in + rows[0].tokens_out > 0
+    assert [row.cost for row in rows] == [0, 0, 0], "what no limit counts has no price either"
     assert rows[1].arguments == '{"a":1,"a":2}' and rows[2].result == "Listening on port 80\n"
     assert {(row.client_name, row.client_version, row.protocol) for row in rows} == {("claude", "1", "2025-11-25")}
     assert used(ledger, Dimension.CALLS) == 0

@@ -8,7 +8,8 @@ from guard.gates import Relay
 from mcpwatch.guard import lock
 from mcpwatch.store import charges
 from mcpwatch.store.ledger import Ledger
-from mcpwatch.store.records import Limit
+from mcpwatch.store.records import Call, Limit
+from servers.processes import wait_until
 from store.stepped import PASSWORD, calls, tokens
 
 
@@ -44,6 +45,34 @@ def test_refused_and_unprotected_calls_are_not_among_them(path: Path, ledger: Le
     limit = calls(9, 60, "github/*")
     lock.set_limits(ledger, [limit], None, by="test")
     assert used(ledger, limit) == 1
+
+
+def test_further_rounds_are_no_further_calls(path: Path, ledger: Ledger) -> None:
+    """Failed once: of a limit set late, each round of one call was a call."""
+    with Relay(path) as relay:
+        relay.pass_through()
+        for _ in range(3):
+            further = Call(method="tools/call", tool="search", arguments=b"{}", arguments_bytes=2, flags="retry")
+            assert relay.gate.admit(further) is None
+            relay.answer(further)
+    limit = calls(9, 60, "github/*")
+    lock.set_limits(ledger, [limit], None, by="test")
+    assert used(ledger, limit) == 1
+    assert [(tool.name, tool.calls) for tool in ledger.tools()] == [("search", 1)]
+
+
+def test_a_scope_may_hold_the_word_for_a_further_round(path: Path, ledger: Ledger, own_configuration: Path) -> None:
+    """Failed once: a call marked "would-lock:…@github/retry_*" was taken for one, and lost its own price."""
+    own_configuration.write_text('[[prices]]\npattern = "github/*"\nper_call = 2.0\n')
+    lock.set_limits(ledger, [calls(0, 60, "github/retry_*")], None, by="test")
+    with Relay(path) as relay:
+        for _ in range(2):  # so far apart that a call is settled before it is answered
+            call, refused = relay.ask("retry_job")
+            assert refused is None
+            wait_until(lambda: "would-lock" in call.flags, "the call to be settled")  # noqa: B023
+            relay.answer(call)
+    assert [(tool.name, tool.calls) for tool in ledger.tools()] == [("retry_job", 2)]
+    assert all(row.cost >= 2_000_000 for row in ledger.latest_calls(9) if row.tool)
 
 
 def test_a_longer_window_of_a_scope_that_has_one_reaches_back(path: Path, ledger: Ledger) -> None:

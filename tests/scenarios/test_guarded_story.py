@@ -91,6 +91,7 @@ async def test_many_rounds_are_charged_once(guarded, tmp_path):
         rounds = [("retry" in row.flags, row.outcome) for row in rows(ledger, "tools/call")]
         assert rounds == [(False, "ok"), (True, "ok"), (True, "ok"), (True, "ok")]
         assert calls_used(ledger) == 2
+        assert {tool.name: tool.calls for tool in ledger.tools() if tool.calls} == {"interview": 1, "@sampling": 1}
 
 
 async def test_a29_sampling_of_a_session_is_charged(guarded, tmp_path):

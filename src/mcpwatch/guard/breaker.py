@@ -19,7 +19,7 @@ from mcpwatch.guard.refusal import Refusal
 from mcpwatch.store.charges import ALL
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.patterns import binds, covered
-from mcpwatch.store.records import Call, Dimension, Limit, Policy
+from mcpwatch.store.records import Call, Dimension, Limit, Policy, is_retry
 from mcpwatch.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -329,7 +329,7 @@ def _take_due(call: Call) -> tuple[int, int, int]:
     tokens = tokens if tokens > 0 else 0
     cost = call.cost - call.charged_cost
     cost = cost if cost > 0 else 0
-    calls = 0 if call.charged or "retry" in call.flags else 1
+    calls = 0 if call.charged or is_retry(call) else 1
     call.charged = True
     call.charged_tokens += tokens
     call.charged_cost += cost
@@ -339,5 +339,5 @@ def _take_due(call: Call) -> tuple[int, int, int]:
 def _amount(call: Call, dimension: Dimension) -> int:
     """What this call adds to a window before its answer is known."""
     if dimension is _CALLS:
-        return 0 if "retry" in call.flags else 1
+        return 0 if is_retry(call) else 1
     return call.tokens_in if dimension is _TOKENS else call.cost

@@ -72,7 +72,7 @@ class Gate(GateState):
 
     def brings(self, call: Call, review: Review | None = None) -> Refusal | None:
         """As `admit`, for a request that began as one of another kind, and whose answer brings a call's result."""
-        call.priced = 0  # it may have been priced as what it began as
+        call.counted, call.priced = True, 0  # it may have been priced as what it began as: at nothing
         refused = self._decide(call, review or self._reading.own)
         return None if refused is None else self._done_with(call, refused)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mcpwatch.meter.prices import PriceBook
 from mcpwatch.meter.tokens import HEURISTIC, estimate_content
-from mcpwatch.store.records import Call
+from mcpwatch.protocol.methods import CALL
+from mcpwatch.store.records import Call, is_retry
 
 if TYPE_CHECKING:
     from mcpwatch.meter.tokenizer import Tokenizer
@@ -49,7 +50,7 @@ class Measure:
             for call in calls:
                 result = call.result
                 rate = rates.get(call.tool)
-                if call.priced or rate is None or "retry" in call.flags:
+                if call.priced or rate is None or is_retry(call) or not _spends(call):
                     if call.priced < (2 if result else 1):
                         self._measure(call, rated=True)
                     continue
@@ -107,8 +108,10 @@ class Measure:
         call.priced = 2 if call.measured else 1
 
     def _price(self, call: Call) -> None:
+        if not _spends(call):
+            return  # what no limit counts has no price: only its tokens are told
         price = self.prices.rate(self._server, call.tool)
-        calls = 0 if "retry" in call.flags else 1
+        calls = 0 if is_retry(call) else 1
         call.cost = price.micro_dollars(calls, call.tokens_in, call.tokens_out)
 
     def _tokens(self, tool: str, body: bytes, rated: bool) -> tuple[int, str]:
@@ -121,3 +124,8 @@ class Measure:
                 self._rates.clear()
             self._rates[tool] = 0.9 * self._rates.get(tool, rate) + 0.1 * rate
         return found.tokens, found.method
+
+
+def _spends(call: Call) -> bool:
+    """Whether it is a call of a tool, or one for its result."""
+    return call.method == CALL or call.counted

@@ -79,6 +79,12 @@ class Call(msgspec.Struct, gc=False):
     )
 
 
+def is_retry(call: Call) -> bool:
+    """Whether it goes on with a call that is counted already: a further round, or what a task brings. Only the first
+    flag is looked at: a limit's scope, in another, may hold any word."""
+    return call.flags.startswith("retry")
+
+
 class Limit(msgspec.Struct, frozen=True):
     """At most `maximum` of `dimension` in any `window_s` seconds over the protected calls that match `scope`.
 

@@ -166,7 +166,8 @@ class Transaction:
         """
         window = window_s * charges.SECOND_NS
         return self.db.execute(
-            "SELECT server, tool, max(started_utc), count(*), sum(tokens_in + tokens_out), sum(cost) FROM calls"
+            "SELECT server, tool, max(started_utc), sum(flags NOT LIKE 'retry%'),"
+            " sum(tokens_in + tokens_out), sum(cost) FROM calls"
             " WHERE protected = 1 AND started_utc > ? AND outcome NOT IN ('refused', 'violation')"
             " GROUP BY server, tool, started_utc / ? ORDER BY 3",
             (self.utc - window, window // 4096),

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcpwatch.protocol.methods import CALL
 from mcpwatch.store.mask import masked_name
-from mcpwatch.store.records import Call, Outcome
+from mcpwatch.store.records import Call, Outcome, is_retry
 
 OTHERS = "(other tools)"  # the row in which further names of a server are added up
 MOST_NAMES = 2000  # rows of one server; names it listed get one until there are twice as many
@@ -76,13 +76,15 @@ class UsageBook:
 
 
 def _figures(done: Iterable[Call]) -> dict[str, list[Any]]:
-    """tool → calls, errors, refused, tokens, cost, last UTC, last outcome. What a task brings is no further call."""
+    """tool → calls, errors, refused, tokens, cost, last UTC, last outcome. A further round, and what a task brings,
+    is no further call."""
     tools: dict[str, list[Any]] = {}
     for call in done:
         method, outcome = call.method, call.outcome
         if method != CALL and call.tool != "@sampling" and not call.counted:
             continue
-        brought = method != CALL and "retry" in call.flags
+        again = is_retry(call)
+        brought = again and method != CALL
         if brought and outcome == _REFUSED:
             continue
         figures = tools.get(call.tool)
@@ -91,10 +93,10 @@ def _figures(done: Iterable[Call]) -> dict[str, list[Any]]:
         if outcome == _REFUSED:
             figures[2] += 1
         else:
-            if not brought:
+            if not again:
                 figures[0] += 1
-                if outcome in _FAILED:
-                    figures[1] += 1
+            if not brought and outcome in _FAILED:
+                figures[1] += 1
             figures[3] += call.tokens_in + call.tokens_out
             figures[4] += call.cost
         if not brought:
