@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 import pytest
@@ -11,8 +12,10 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
+from mcpwatch.clients.survey import Status
 from mcpwatch.relay.gateway_control import Found
 from mcpwatch.tui.app import McpWatchApp
+from mcpwatch.tui.client_rows import EntryLine
 from mcpwatch.tui.gateway_worker import GatewayWorker
 from mcpwatch.tui.screens import gateway as screens
 from tui import picture
@@ -128,6 +131,23 @@ async def test_trouble_is_in_the_header_at_every_width(width: int, said: str) ->
     calls.starts = ["no"] * 99
     async with on_screen(calls, size=(width, 24)) as (app, pilot, _):
         await until(pilot, lambda: said in app.main.header.text())
+        assert len(app.main.header.text()) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_a_stopped_gateway_is_in_the_header_beside_what_is_unwatched(width: int) -> None:
+    """Failed once: at 80 columns the counts of clients, servers and tools stood there instead."""
+    async with on_screen(serving(), size=(width, 24)) as (app, pilot, worker):
+        past = partial(EntryLine, guard="", client="Cursor", remark="", disabled=False, project=False)
+        app.model.take_configured(
+            [
+                past(key=("mcp.json", (name,)), name=name, status=Status.UNWATCHED, wraps=True, unwraps=False)
+                for name in ("files", "mail")
+            ]
+        )
+        await worker.stop()
+        await until(pilot, lambda: "gateway stopped: H" in app.main.header.text())
+        assert "2 unwatched: w" in app.main.header.text()
         assert len(app.main.header.text()) <= width
 
 

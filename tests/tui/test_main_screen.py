@@ -495,6 +495,16 @@ async def test_the_card_gives_way_to_the_first_session() -> None:
         assert "Wire your first server" not in text_of(app)
 
 
+async def test_the_demo_that_begins_does_not_ask_for_a_server_to_be_wired() -> None:
+    source = FakeSource()
+    async with running(source, size=(80, 24), demo=True) as (app, pilot):
+        assert "The demo's servers and its agent are starting." in text_of(app)
+        assert "mcpwatch run" not in text_of(app)
+        source.session_rows.append(session_row(1, "notes"))
+        source.touch()
+        await until(pilot, lambda: app.main.tools.has_focus)
+
+
 async def test_narrow_screens_reach_the_servers_too() -> None:
     async with running(busy_source(), size=(80, 24)) as (app, pilot):
         assert "1 Servers" not in text_of(app)

@@ -36,16 +36,18 @@ class Header(Lines):
         )
         left: Line = [(" mcpwatch ", "accent"), (" ", "fg"), state, ("   ", "fg")]
         words: Line = [short(model.scan, model.scans.values())] if model.ready else []
-        past = self._past(width)
+        past, trouble = self._past(width), False
         if host.gateway is not None:
             said = gateway_words(host.gateway.view, host.gateway.now(), narrow=width < 100)
-            (past if said[1] == "danger" else words).insert(1 if said[1] == "caution" else 0, said)
+            trouble = said[1] == "caution"
+            (past if said[1] == "danger" else words).insert(1 if trouble else 0, said)
         words, past = ([word for word in line if word[0]] for line in (words, past))
         time: Line = [(fmt.clock(host.now(), host.zone) + " ", "dim")]
         # What fits, the most telling last to go.
         for shown, right in (
             (counts, [*words, *past, *time]),
             (counts, [*words[1:], *past, *time]),
+            *((("", [*words[1:], *past, *time]), ("", [*words[1:], *past])) if trouble else ()),
             (counts, [*past, *time]),
             (counts, past),
             ("", [*past, *time]),

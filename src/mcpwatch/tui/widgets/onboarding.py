@@ -18,6 +18,7 @@ EXAMPLE = (
     "}",
 )
 CARD = 72
+_SOON = "Its calls show up here, live, in a few seconds."
 
 
 def text(words: str, style: str = "fg") -> Line:
@@ -36,6 +37,8 @@ def _first(behind: int, view: GatewayView) -> str:
 
 class Onboarding(Lines, can_focus=True):
     def _card(self) -> list[Line]:
+        if self.host.demo:
+            return [[], text("The demo's servers and its agent are starting.", "bold"), [], text(_SOON), []]
         entries = self.host.model.configured
         found = [entry for entry in entries if entry.to_wrap]
         behind = sum(1 for entry in entries if entry.status is Status.WATCHED)
