@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mcpwatch.protocol.events import BLANK, Answer, Batch, Event, Identity, Notification, Question, Rejected
 from mcpwatch.protocol.message import MAX_NAME
-from mcpwatch.protocol.session import REMEMBERED, Session
+from mcpwatch.protocol.questions import REMEMBERED
+from mcpwatch.protocol.session import Session
 from protocol.frames import META, answered, ask, call, frame, rejected
 
 # ---------------------------------------------------------------------- against a model

@@ -1,8 +1,7 @@
 """One client ⇄ server conversation: which question each answer belongs to, in both directions and both eras.
 
 Bytes in, events out; no I/O and no clock. `client(line)` takes what the client sent, `server(line)` what the
-server sent; each returns one event and never raises. The two may run in two threads, one each: every table is
-touched by single dict operations, so whoever pops a question owns its end.
+server sent; each returns one event and never raises. The two may run in two threads, one each.
 
 A `Question` is not outstanding until `asked(question)`: whoever decides whether it may pass does so in between.
 An answer passes only when its id equals that of an outstanding question in type and value. One that nobody can read
@@ -58,32 +57,20 @@ from mcpwatch.protocol.methods import (
     check_method,
 )
 from mcpwatch.protocol.plain import CallParams, plain_call, plain_result
+from mcpwatch.protocol.questions import Questions
 from mcpwatch.protocol.unread import Sketch, sketches
-
-REMEMBERED: Final = 1024
-"""Questions kept after they were cancelled or ended."""
-
-MAX_OPEN: Final = 8192
-"""Questions of one side that may be open at once: with ids and arguments as long as they may be, some 100 MiB."""
 
 _READ: Final = (NAMED | LISTS.keys() | TASKS) - {"server/discover"}  # of whose params more is read than `_meta`
 _BRIEF: Final = 1 << 16  # params longer than this are not looked through for who asks
 
-Mark = Key | tuple[str, Key]
-"""The key of a question that the client asked; of one that the server asked, with an S in front."""
 
-
-class Session:
+class Session(Questions):
     """The state of one conversation."""
 
     def __init__(self) -> None:
-        self.asked_by_client: dict[Key, Question] = {}
-        self.asked_by_server: dict[Key, Question] = {}
+        super().__init__()
         self.identity = Identity()
         self.waiting: dict[bytes, Waiting] = {}
-        # Ended by the client or by us; a late answer to the first may pass, to the second must not.
-        self._cancelled: dict[Mark, Question] = {}
-        self._ended: dict[Mark, Question] = {}
         self._from_client = Parser()
         self._from_server = Parser()
 
@@ -315,7 +302,7 @@ class Session:
             if listen is not None and listen.method == LISTEN:
                 cancelled = self.asked_by_client.pop(key, None)
         if cancelled is not None:
-            _remember(self._cancelled, cancelled)
+            self.cancelled(cancelled)
         return Notification(method, cancelled)
 
     # ------------------------------------------------------------------ what cannot be read
@@ -369,43 +356,6 @@ class Session:
         return None if from_server else b"null"
 
     # ------------------------------------------------------------------ what the floor above decides
-    def asked(self, question: Question) -> bool:
-        """The question goes out. False: its id is that of another one that is open, or that was cancelled or ended
-        and whose answer may still come: it would be taken for this one's."""
-        table = self.asked_by_server if question.from_server else self.asked_by_client
-        if self._ended or self._cancelled:
-            mark = _mark(question)
-            if mark in self._ended or mark in self._cancelled:
-                return False
-        if table.setdefault(question.key, question) is not question:
-            return False
-        if question.params is not NONE:
-            question.params = NONE
-        if len(question.arguments) >= rounds.SMALL:
-            question.arguments = NONE
-        return True
-
-    def withdraw(self, question: Question) -> bool:
-        """Forget a question that was asked: it did not go out. False: somebody else has ended it already."""
-        table = self.asked_by_server if question.from_server else self.asked_by_client
-        if table.get(question.key) is not question:
-            return False
-        return table.pop(question.key, None) is question
-
-    def end(self, question: Question) -> bool:
-        """End an open question from our side; an answer that still comes will be `Rejected.late`.
-
-        False: it is no longer open.
-        """
-        if not self.withdraw(question):
-            return False
-        _remember(self._ended, question)
-        return True
-
-    def open(self) -> list[Question]:
-        """Every question without an answer. A snapshot."""
-        return [*self.asked_by_client.values(), *self.asked_by_server.values()]
-
     def forget(self, waiting: Waiting) -> bool:
         """The operation does not go on. False: it has been taken up already."""
         return self.waiting.pop(waiting.operation, None) is waiting
@@ -418,15 +368,3 @@ def _is_null(raw: Raw) -> bool:
 def _let_go(question: Question) -> None:
     """Keep the arguments without the frame they came in."""
     question.arguments = Raw(bytes(question.arguments))
-
-
-def _remember(table: dict[Mark, Question], question: Question) -> None:
-    """Keep an ended question; the oldest are forgotten, a thousand at a time."""
-    table[_mark(question)] = question
-    if len(table) >= 2 * REMEMBERED:
-        for key in list(table)[:REMEMBERED]:
-            table.pop(key, None)
-
-
-def _mark(question: Question) -> Mark:
-    return ("S", question.key) if question.from_server else question.key

@@ -27,8 +27,8 @@ from mcpwatch.protocol.message import (
     id_key,
 )
 from mcpwatch.protocol.methods import CALL, LISTEN, LISTS, TASK_RESULT, TASK_UPDATE, TASKS
+from mcpwatch.protocol.questions import MAX_OPEN
 from mcpwatch.protocol.rounds import SMALL
-from mcpwatch.protocol.session import MAX_OPEN
 from mcpwatch.protocol.subjects import ABOUT, subjects
 from mcpwatch.relay.child import complain, fault_of
 from mcpwatch.relay.deliveries import Deliveries
