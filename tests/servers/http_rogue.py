@@ -114,6 +114,8 @@ async def post(request: web.Request) -> web.StreamResponse:
     if word is not None and word not in sessions:
         return web.json_response({"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "gone"}}, status=404)
     frame = json.loads(body)
+    if isinstance(frame, list):
+        return await batch(request, frame)
     if "id" not in frame or "method" not in frame:
         return web.Response(status=202)
     id = frame["id"]
@@ -144,6 +146,18 @@ async def post(request: web.Request) -> web.StreamResponse:
     return web.json_response({"jsonrpc": "2.0", "id": id, "result": {}})
 
 
+async def batch(request: web.Request, frames: list[dict[str, Any]]) -> web.StreamResponse:
+    """A result for each request; as an event stream where one of them asks for resources."""
+    results = [answer(frame["id"]) for frame in frames if "id" in frame and "method" in frame]
+    if not results:
+        return web.Response(status=202)
+    if any(frame["method"] == "resources/list" for frame in frames):
+        response = await stream(request)
+        await response.write(b"".join(map(event, results)))
+        return response
+    return web.Response(body=b"[" + b",".join(results) + b"]", content_type="application/json")
+
+
 async def get(request: web.Request) -> web.StreamResponse:
     note(request, b"")
     response = await stream(request)
@@ -151,7 +165,7 @@ async def get(request: web.Request) -> web.StreamResponse:
         await response.write(event(progress(2), "8") + event(answer(5, "resumed"), "9"))
         await response.write(event(answer(5, "resumed"), "9") + event(answer(5, "forged"), "10"))
         return response
-    await response.write(b": hello\n\n")
+    await response.write(b": hello\n\n")  # of a stream that nothing comes on, resumed or not
     await forever("get")
     return response
 

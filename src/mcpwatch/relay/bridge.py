@@ -150,7 +150,10 @@ class Bridge:
 
     async def _line(self, line: bytes) -> None:
         looked = await self._look(self._session.from_client, line)
-        await self._say(looked.said)
+        if looked.said:
+            await self._say(looked.said)
+            wanted, asked, _ = self._session.left(looked)  # a lock says it to the client itself
+            looked = looked._replace(line=wanted, asked=asked)
         given_up, self._session.given_up = self._session.given_up, []
         for question in given_up:
             self._stop_asking(question)
@@ -183,7 +186,7 @@ class Bridge:
     def _stop_asking(self, question: Question) -> None:
         """Close the stream an answer is expected on; that cancels the request where there is no session."""
         task = self._asking.pop(question.key, None)
-        if task is not None:
+        if task is not None and task not in self._asking.values():  # of a batch others may be open
             task.cancel()
 
     async def _write(self, frame: bytes) -> None:

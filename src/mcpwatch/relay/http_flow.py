@@ -90,18 +90,19 @@ class Flow:
         looked = await server.look(session, session.from_client, body)
         if looked.asked:
             self._compare(session, looked.asked[0], body)
-        if looked.line is None or (looked.asked and not any(map(session.is_open, looked.asked))):
-            return _ours(session, looked)
+        line, asked, ended = session.left(looked)
+        if line is None or (looked.asked and not asked):
+            return _ours(looked, ended)
         if not session.modern:
             session.reached(self._url, self._headers)
-        stream = Stream(looked.asked)
-        stream.verdict = await server.route(session, looked.said, stream)
-        for question in looked.asked:
+        stream = Stream(asked)
+        for question in asked:
             session.streams[question.key] = stream
         server.is_open(session)
         server.opened(session, live=True)
         try:
-            return await self._answer(session, stream, looked.line)
+            stream.verdict += [*ended, *await server.route(session, looked.said, stream)]
+            return await self._answer(session, stream, line)
         except ConnectionError:
             return stream.response or web.Response()  # to nobody
         except asyncio.CancelledError:
@@ -137,6 +138,8 @@ class Flow:
         self._outcome, self._lost = Outcome.ERROR, f"the server answered with HTTP status {status}"
         asked = stream.questions
         if not asked or not data.strip():
+            if stream.verdict and status < 300:
+                return _json(_several(stream.verdict), 200)
             return _unasked(upstream, data)
         if status >= 400 and not _is_result(data):
             if answers(data, asked):
@@ -192,6 +195,8 @@ class Flow:
                     not_again(self._upstream)
         if session.listening is stream:
             session.listening = None
+        if session.resumed is stream:
+            session.resumed = None
         if not (session.kept or session.fleeting or stream.lasting):
             if self._opened:
                 self._server.introduce(self._request, session)
@@ -230,6 +235,9 @@ class Flow:
         stream = Stream([], lasting=True, resumes=LAST_EVENT in self._request.headers)
         if not stream.resumes or session.listening is None:
             session.listening = stream
+        if stream.resumes:
+            session.resumed = stream
+            stream.verdict, session.unsent = [*session.unsent.values()], {}
         session.reached(self._url, self._headers)
         server.opened(session, live=True)
         try:
@@ -261,22 +269,23 @@ class Flow:
         stream = session.listening
         session.headers = self._headers
         looked = await server.look(session, session.from_client, body)
-        for question in looked.asked:
+        line, asked, ended = session.left(looked)
+        for question in asked:
             session.streams[question.key] = stream
         server.is_open(session)
-        for frame in await server.route(session, looked.said, stream):
+        for frame in [*ended, *await server.route(session, looked.said, stream)]:
             await stream.say(frame)
-        if looked.line is None:
+        if line is None or (looked.asked and not asked):
             return web.Response(status=202)
         try:
-            upstream = self._upstream = await ask(server.http, "POST", url, self._headers, looked.line)
+            upstream = self._upstream = await ask(server.http, "POST", url, self._headers, line)
             data = await self._read(upstream)
         except (Unreachable, TooLarge) as error:
-            for question in looked.asked:
+            for question in asked:
                 session.fail(question, Outcome.ERROR, str(error))
             return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
         if upstream.status >= 300:
-            for question in looked.asked:
+            for question in asked:
                 session.fail(question, Outcome.ERROR, f"HTTP status {upstream.status}", self._code())
         return _unasked(upstream, data)
 
@@ -361,10 +370,9 @@ def _id_of(stream: Stream) -> bytes:
     return stream.questions[0].id if stream.questions else b"null"
 
 
-def _ours(session: HttpSession, looked: Looked) -> web.Response:
+def _ours(looked: Looked, ended: list[bytes]) -> web.Response:
     """The answer to what did not go on: a refusal is an answer, an error a bad request."""
-    frames = [frame for _, frame in looked.said]
-    frames += [session.unsent.pop(q.key) for q in looked.asked if q.key in session.unsent]
+    frames = [*(frame for _, frame in looked.said), *ended]
     if not frames:
         return web.Response(status=202)
     refused = any(question is not None for question, _ in looked.said) or not looked.said
@@ -372,7 +380,11 @@ def _ours(session: HttpSession, looked: Looked) -> web.Response:
 
 
 def _several(frames: list[bytes]) -> bytes:
-    return frames[0] if len(frames) == 1 else b"[" + b",".join(frame.strip() for frame in frames) + b"]"
+    """One body of these frames, of which some may be batches."""
+    if len(frames) == 1:
+        return frames[0]
+    stripped = [frame.strip() for frame in frames]
+    return b"[" + b",".join(frame[1:-1] if frame[:1] == b"[" else frame for frame in stripped) + b"]"
 
 
 def _json(body: bytes, status: int) -> web.Response:

@@ -215,7 +215,10 @@ class HttpServer:
         mine: list[bytes] = []
         others: list[tuple[Stream, bytes]] = []
         for question, frame in said:
-            stream = session.streams.pop(question.key, None) if question is not None else here or session.listening
+            if question is None:
+                stream = here or session.listening
+            else:  # one that is refused has none yet; one whose stream broke is answered on what resumes that
+                stream = session.streams.pop(question.key, here or session.resumed)
             if stream is None:
                 if question is not None:
                     session.unsent[question.key] = frame

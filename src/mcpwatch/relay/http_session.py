@@ -88,9 +88,10 @@ class HttpSession(Exchange):
         self.told: list[bytes] = []
         self.asked: list[Question] = []
         self.answered: list[Question] = []
-        self.unsent: dict[Key, bytes] = {}  # answers a lock gave to questions that were not sent yet
+        self.unsent: dict[Key, bytes] = {}  # answers a lock gave to questions without a stream
         self.streams: dict[Key, Stream] = {}  # id of a client's question → the stream it waits on
         self.listening: Stream | None = None  # the GET stream
+        self.resumed: Stream | None = None  # the last GET stream that goes on with a broken one
         self.headers: Any = None  # of the last request, for what we send ourselves
         self.url: Any = None  # where that went, with the client's query
         self.endpoint: Any = None  # where the client of an HTTP+SSE stream POSTs
@@ -140,6 +141,15 @@ class HttpSession(Exchange):
         self.answered.append(question)
         self.streams.pop(question.key, None)
         self._wants.pop(question.key, None)
+
+    def left(self, looked: Looked) -> tuple[bytes | None, list[Question], list[bytes]]:
+        """What of a frame of the client's is still to go out, its questions that are open, and what a lock has said
+        to the others since they were let through."""
+        asked = [question for question in looked.asked if self.is_open(question)]
+        if len(asked) == len(looked.asked):
+            return looked.line, asked, []
+        ended = [self.unsent.pop(q.key) for q in looked.asked if q.key in self.unsent]
+        return looked.line and self.still_wanted(looked.line), asked, ended
 
     def take(self, line: bytes | None) -> Looked:
         """What has been said, told, asked and answered since the last time, with what goes on."""
