@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
@@ -226,3 +227,32 @@ async def test_an_export_that_cannot_be_written_is_said() -> None:
         (app.files / "exports").write_text("in the way")
         await press(pilot, "e")
         await says(app, pilot, "Nothing was written")
+
+
+class Leaving:
+    """A worker that has something to put in order when it is cancelled."""
+
+    name = "leaving"
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    async def run(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.shield(self._close())
+
+    async def _close(self) -> None:
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        await asyncio.to_thread(int)
+        self.ended = True
+
+
+async def test_the_screen_leaves_when_its_workers_have_put_their_things_in_order() -> None:
+    """Failed once: now and then the scanner was still held by a screen that had gone."""
+    worker = Leaving()
+    async with running(busy_source(), workers=(worker,)) as (app, pilot):
+        await until(pilot, lambda: any(one.name == "leaving" and one.is_running for one in app.workers))
+    assert worker.ended

@@ -34,8 +34,8 @@ class Following(Shell):
         self.run_worker(self._follow_state(), name="state", group="state", exit_on_error=True)
 
     async def on_unmount(self) -> None:
-        followers = self.workers.cancel_group(self, "state")
-        await asyncio.gather(*(worker.wait() for worker in followers), return_exceptions=True)
+        ended = [*self.workers.cancel_group(self, "hosted"), *self.workers.cancel_group(self, "state")]
+        await asyncio.gather(*(worker.wait() for worker in ended), return_exceptions=True)
         with contextlib.suppress(StateError):
             await self.source.close()
 
