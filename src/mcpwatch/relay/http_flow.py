@@ -269,11 +269,13 @@ class Flow:
         stream = session.listening
         session.headers = self._headers
         looked = await server.look(session, session.from_client, body)
-        line, asked, ended = session.left(looked)
+        for frame in await server.route(session, looked.said, stream):
+            await stream.say(frame)
+        line, asked, ended = session.left(looked)  # its client may have been slow to take that
         for question in asked:
             session.streams[question.key] = stream
         server.is_open(session)
-        for frame in [*ended, *await server.route(session, looked.said, stream)]:
+        for frame in ended:
             await stream.say(frame)
         if line is None or (looked.asked and not asked):
             return web.Response(status=202)
