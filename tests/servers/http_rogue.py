@@ -18,7 +18,8 @@ seen: list[dict[str, Any]] = []
 left: list[str] = []
 sessions: set[str] = set()
 streams: dict[str, web.StreamResponse] = {}  # of HTTP+SSE, by session
-KEPT = ("authorization", "mcp-method", "mcp-name", "mcp-param-region", "x-unknown", "host", "last-event-id")
+answered: dict[str, asyncio.Event] = {}  # questions of ours, by id
+KEPT = ("accept", "authorization", "mcp-method", "mcp-name", "mcp-param-region", "x-unknown", "host", "last-event-id")
 
 
 def answer(id: Any, text: str = "ok") -> bytes:
@@ -95,6 +96,12 @@ async def call(request: web.Request, name: str, id: Any, body: bytes) -> web.Str
             asked = {"jsonrpc": "2.0", "id": "s1", "method": "sampling/createMessage", "params": {"messages": []}}
             await response.write(event(json.dumps(asked).encode()))
             await forever("sampling")
+        case "asks":
+            asked = {"jsonrpc": "2.0", "id": secrets.token_hex(4), "method": "roots/list"}
+            waiting = answered[asked["id"]] = asyncio.Event()
+            await response.write(event(json.dumps(asked).encode()))
+            await waiting.wait()
+            await response.write(event(answer(id, "asked")))
         case _:
             await response.write(event(answer(id)))
     return response
@@ -117,6 +124,8 @@ async def post(request: web.Request) -> web.StreamResponse:
     if isinstance(frame, list):
         return await batch(request, frame)
     if "id" not in frame or "method" not in frame:
+        if frame.get("id") in answered:
+            answered[frame["id"]].set()
         return web.Response(status=202)
     id = frame["id"]
     if frame["method"] == "initialize":
@@ -147,13 +156,17 @@ async def post(request: web.Request) -> web.StreamResponse:
 
 
 async def batch(request: web.Request, frames: list[dict[str, Any]]) -> web.StreamResponse:
-    """A result for each request; as an event stream where one of them asks for resources."""
-    results = [answer(frame["id"]) for frame in frames if "id" in frame and "method" in frame]
-    if not results:
+    """A result for each request but a call of something silent; as an event stream where one asks for resources."""
+    asked = [frame for frame in frames if "id" in frame and "method" in frame]
+    heard = [frame for frame in asked if not frame.get("params", {}).get("name", "").startswith("silent")]
+    results = [answer(frame["id"]) for frame in heard]
+    if not asked:
         return web.Response(status=202)
-    if any(frame["method"] == "resources/list" for frame in frames):
+    if any(frame["method"] == "resources/list" for frame in asked):
         response = await stream(request)
         await response.write(b"".join(map(event, results)))
+        if heard != asked:
+            await forever("batch")
         return response
     return web.Response(body=b"[" + b",".join(results) + b"]", content_type="application/json")
 
@@ -185,7 +198,11 @@ async def greet(request: web.Request) -> web.StreamResponse:
 async def message(request: web.Request) -> web.Response:
     body = await request.read()
     note(request, body)
-    await streams[request.query["session"]].write(event(answer(json.loads(body)["id"])))
+    frame = json.loads(body)
+    name = frame.get("params", {}).get("name")
+    if name != "silent":
+        text = "x" * (2 * MIB) if name == "huge" else "ok"
+        await streams[request.query["session"]].write(event(answer(frame["id"], text)))
     return web.Response(status=202)
 
 

@@ -45,12 +45,15 @@ class Questions:
             question.arguments = NONE
         return True
 
+    def is_asked(self, question: Question) -> bool:
+        """Whether it has no answer yet."""
+        table = self.asked_by_server if question.from_server else self.asked_by_client
+        return table.get(question.key) is question
+
     def withdraw(self, question: Question) -> bool:
         """Forget a question that was asked: it did not go out. False: somebody else has ended it already."""
         table = self.asked_by_server if question.from_server else self.asked_by_client
-        if table.get(question.key) is not question:
-            return False
-        return table.pop(question.key, None) is question
+        return self.is_asked(question) and table.pop(question.key, None) is question
 
     def end(self, question: Question) -> bool:
         """End an open question from our side; an answer that still comes will be `Rejected.late`.

@@ -123,11 +123,11 @@ class Flow:
             data = await self._read(upstream)
         except Unreachable as error:
             self._outcome, self._lost = Outcome.ERROR, str(error)
-            return _json(replies.error(_id_of(stream), UNREACHABLE, f"mcpwatch: {error}"), 502)
+            return _failed(stream, UNREACHABLE, f"mcpwatch: {error}")
         except (TooLarge, Foreign) as error:
             self._outcome, self._lost = Outcome.VIOLATION, str(error)
             session.seat.violation(str(error), b"", from_server=True)
-            return _json(replies.error(_id_of(stream), replies.DROPPED, f"mcpwatch dropped the answer: {error}"), 502)
+            return _failed(stream, replies.DROPPED, f"mcpwatch dropped the answer: {error}")
         return await self._body(session, stream, upstream, data)
 
     async def _body(
@@ -157,7 +157,7 @@ class Flow:
         if said:
             return _json(_several(said), 200)
         self._outcome, self._lost = Outcome.VIOLATION, "the server's answer could not be passed on"
-        return _json(replies.error(_id_of(stream), replies.DROPPED, f"mcpwatch: {self._lost}"), 502)
+        return _failed(stream, replies.DROPPED, f"mcpwatch: {self._lost}")
 
     async def _cut(self, stream: Stream) -> web.StreamResponse:
         """A lock has answered in place of the server."""
@@ -202,6 +202,8 @@ class Flow:
                 self._server.introduce(self._request, session)
             else:
                 session.end()
+        if session.fleeting:
+            session.over()
         self._server.is_open(session)
         self._server.opened(session, live=bool(session.streams or session.listening))
         if self._word is not None:
@@ -368,8 +370,10 @@ def _is_result(data: bytes) -> bool:
     return bool(len(m.result)) or m.method is not None
 
 
-def _id_of(stream: Stream) -> bytes:
-    return stream.questions[0].id if stream.questions else b"null"
+def _failed(stream: Stream, code: int, text: str) -> web.Response:
+    """The answer to every question that the server has not answered."""
+    ids = [question.id for question in stream.questions] or ([] if stream.verdict else [b"null"])
+    return _json(_several([*stream.verdict, *(replies.error(id, code, text) for id in ids)]), 502)
 
 
 def _ours(looked: Looked, ended: list[bytes]) -> web.Response:

@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from mcpwatch.protocol import replies
+from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.methods import LISTS
 from mcpwatch.relay.http_events import Event, Events, TooLarge, message_event
 from mcpwatch.relay.http_headers import to_client
@@ -74,7 +75,7 @@ class Pump:
         except TooLarge as error:
             self.outcome, self.lost = Outcome.VIOLATION, str(error)
             self._session.seat.violation(str(error), b"", from_server=True)
-            for question in filter(self._session.is_open, self._stream.questions):
+            for question in self._unanswered():
                 told = replies.error(question.id, replies.DROPPED, f"mcpwatch dropped the answer: {error}")
                 out += message_event(told)
         except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -91,6 +92,12 @@ class Pump:
             return whole(self._request, self._upstream.status, self._headers(), out, chunked=True)
         await begun.write_eof(out)
         return begun
+
+    def _unanswered(self) -> list[Question]:
+        """The open questions whose answers were to come on this stream."""
+        session, stream = self._session, self._stream
+        waiting = [q for q in session.session.open() if session.streams.get(q.key) is stream and not q.from_server]
+        return waiting if stream.lasting else [*filter(session.is_open, stream.questions)]
 
     async def _write(self, out: bytes) -> web.StreamResponse:
         response = self._stream.response

@@ -24,11 +24,12 @@ from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.seat import Seat
 from mcpwatch.protocol.events import Identity
 from mcpwatch.relay.endings import MODERN
-from mcpwatch.relay.http_headers import METHOD, NAME, SESSION, VERSION
+from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, VERSION
 from mcpwatch.relay.http_session import HttpSession, Looked, Said, Strangers, Stream
-from mcpwatch.relay.http_types import JSON, TYPE
+from mcpwatch.relay.http_types import EVENTS, JSON, TYPE
 from mcpwatch.relay.http_upstream import Unreachable, ask, shown
 from mcpwatch.relay.oauth_tokens import Fresh
+from mcpwatch.store.records import Outcome
 
 IDLE_S: Final = 3600.0
 """A session nobody has used for so long is forgotten; should its client come back, it is one again."""
@@ -184,7 +185,21 @@ class HttpServer:
         if not slow and not session.turn.locked():
             return session.take(way(data))
         async with session.turn:
-            return session.take(await self._in_thread(way, data) if slow else way(data))
+            try:
+                return session.take(await self._in_thread(way, data) if slow else way(data))
+            except asyncio.CancelledError:
+                self._unheard(session)
+                raise
+
+    def _unheard(self, session: HttpSession) -> None:
+        """Who had a frame looked at has left meanwhile: what came of it is not for whoever looks next."""
+        looked = session.take(None)
+        for question in looked.asked:
+            session.fail(question, Outcome.CANCELLED, "the client left before it was sent")
+        self.tell(session, looked.told)
+        said = [one for one in looked.said if one[0] is not None and one[0].key in session.streams]
+        for stream, frame in self._placed(session, said, None)[1]:
+            self._spawn(stream.say(frame))
 
     async def _in_thread(self, way: Callable[[bytes], bytes | None], data: bytes) -> bytes | None:
         """Never left while the thread is at it: one frame of a session at a time."""
@@ -224,10 +239,12 @@ class HttpServer:
                     session.unsent[question.key] = frame
             elif stream is here:
                 mine.append(frame)
-            elif question is None or stream.lasting:
+            elif (
+                question is None
+                or stream.lasting
+                or not stream.refuse([*filter(session.is_open, stream.questions)], frame)
+            ):
                 others.append((stream, frame))
-            else:
-                stream.refuse(question, frame)
         return mine, others
 
     def tell(self, session: HttpSession, frames: list[bytes]) -> None:
@@ -239,8 +256,8 @@ class HttpServer:
 
     async def _tell(self, url: URL, headers: CIMultiDict[str], frame: bytes) -> None:
         headers = CIMultiDict(headers)
-        headers[TYPE] = JSON
-        for name in (METHOD, NAME):
+        headers[TYPE], headers["Accept"] = JSON, f"{JSON}, {EVENTS}"  # they may be those of a GET
+        for name in (METHOD, NAME, LAST_EVENT):
             headers.popall(name, None)
         try:
             async with asyncio.timeout(TELL_S):

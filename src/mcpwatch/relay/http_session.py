@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
+from msgspec import Raw
 
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.guard.seat import Seat
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Answer, Identity, Question, Waiting
-from mcpwatch.protocol.message import Key, Malformed, Parser, any_value, id_key
+from mcpwatch.protocol.message import NONE, Key, Malformed, Parser, any_value, id_key
 from mcpwatch.protocol.methods import LISTS
 from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.exchange import Exchange
@@ -69,13 +70,17 @@ class Stream:
         except (ConnectionError, RuntimeError):
             pass  # it has left, or the stream has ended
 
-    def refuse(self, question: Question, frame: bytes) -> None:
-        """The question has got this for an answer. The stream ends with its last question."""
-        self.questions = [other for other in self.questions if other is not question]
+    def refuse(self, left: list[Question], frame: bytes) -> bool:
+        """One of its questions has got this for an answer, and these are left open: the stream ends with the last.
+        False: it goes on, has begun, and the frame is to be said on it."""
+        self.questions = left
+        if left and self.response is not None:
+            return False
         self.verdict.append(frame)
-        if not self.lasting and not self.questions and self.task is not None and not self.cut:
+        if not left and self.task is not None and not self.cut:
             self.cut = True
             self.task.cancel()
+        return True
 
 
 class HttpSession(Exchange):
@@ -96,6 +101,7 @@ class HttpSession(Exchange):
         self.url: Any = None  # where that went, with the client's query
         self.endpoint: Any = None  # where the client of an HTTP+SSE stream POSTs
         self.fleeting = fleeting  # it is one request of a client whose seat outlives it
+        self.asked_here: list[Question] = []  # by the server; of a fleeting one, others of its client answer them
         self.kept = False  # the server has a word for it
         self.gone = False  # the server has said that it is over: it is, once what is open has its own end
         self.used = 0.0  # when it was last heard of, on the loop's clock
@@ -124,6 +130,20 @@ class HttpSession(Exchange):
                 self._wants[question.key] = wants
         return passes
 
+    def _server_asks(self, question: Question) -> bool:
+        passes = super()._server_asks(question)
+        if passes and self.fleeting:
+            self.asked_here.append(question)
+        return passes
+
+    def over(self) -> None:
+        """The request that this fleeting session was is over, and with it what the server asked meanwhile."""
+        for question in self.asked_here:
+            if self.session.withdraw(question):
+                call = question.call
+                call.outcome, call.note = Outcome.TIMED_OUT, "its stream ended before an answer came"
+                self._gate.ended(call)
+
     def _refuse(self, question: Question, refusal: Refusal) -> None:
         super()._refuse(question, refusal)
         self.said[-1] = (question, self.said[-1][1])
@@ -136,6 +156,16 @@ class HttpSession(Exchange):
     def _succeeded(self, question: Question, result: bytes) -> None:
         super()._succeeded(question, result)
         self._closed(question)
+
+    def _cancelled(self, question: Question) -> None:
+        super()._cancelled(question)
+        if not question.from_server:
+            self.streams.pop(question.key, None)
+
+    def _broken(self, question: Question, note: str, result: Raw | bytes | memoryview = NONE) -> None:
+        super()._broken(question, note, result)
+        if not question.from_server:
+            self.streams.pop(question.key, None)
 
     def _closed(self, question: Question) -> None:
         self.answered.append(question)
@@ -172,8 +202,9 @@ class HttpSession(Exchange):
     def busy(self) -> bool:
         """Whether anything is unanswered."""
         session = self.session
-        waiting = session.waiting and not self.fleeting
-        return bool(session.asked_by_client or session.asked_by_server or waiting)
+        if self.fleeting:
+            return bool(session.asked_by_client or any(map(session.is_asked, self.asked_here)))
+        return bool(session.asked_by_client or session.asked_by_server or session.waiting)
 
     @property
     def worth(self) -> tuple[bool, float]:
@@ -187,13 +218,14 @@ class HttpSession(Exchange):
 
     def is_open(self, question: Question) -> bool:
         """Whether the question has no answer yet."""
-        return self.session.asked_by_client.get(question.key) is question
+        return self.session.is_asked(question)
 
     def fail(self, question: Question, outcome: Outcome, note: str, code: str = "") -> bool:
         """The question will not be answered. False: it was."""
         self._wants.pop(question.key, None)
         if not self.session.withdraw(question):
             return False
+        self.streams.pop(question.key, None)
         call = question.call
         call.outcome, call.note, call.code = outcome, note, code
         self._gate.ended(call)
@@ -268,7 +300,7 @@ class Strangers:
 
     def __init__(self, make: Callable[[], Seat]) -> None:
         self._make = make
-        self._known: dict[bytes, tuple[Seat, Identity, dict[bytes, Waiting]]] = {}
+        self._known: dict[bytes, tuple[Seat, Identity, dict[bytes, Waiting], dict[Key, Question]]] = {}
 
     def session(self, key: bytes, identity: Identity) -> HttpSession:
         """A session for one request of the client known by this key."""
@@ -276,7 +308,7 @@ class Strangers:
             if len(self._known) >= self.MOST:
                 self._forget(next(iter(self._known)))
             seat = self._make()
-            self._known[key] = seat, identity, {}
+            self._known[key] = seat, identity, {}, {}
             seat.identify(
                 client_name=identity.client_name,
                 client_version=identity.client_version,
@@ -288,11 +320,12 @@ class Strangers:
         """The requests that follow under this key are of the client that opened this session."""
         if key in self._known:
             self._forget(key)
-        self._known[key] = session.seat, session.session.identity, session.session.waiting
+        of = session.session
+        self._known[key] = session.seat, of.identity, of.waiting, of.asked_by_server
 
     def waiting(self) -> list[HttpSession]:
         """A session for each client with operations between two rounds, for a lock to end them."""
-        return [self._session(key) for key, (_, _, waiting) in self._known.items() if waiting]
+        return [self._session(key) for key, (_, _, waiting, _) in self._known.items() if waiting]
 
     def close(self) -> None:
         """The gateway ends."""
@@ -300,9 +333,9 @@ class Strangers:
             self._forget(key)
 
     def _session(self, key: bytes) -> HttpSession:
-        seat, identity, waiting = self._known[key]
+        seat, identity, waiting, asked = self._known[key]
         session = HttpSession(seat, identity, fleeting=True)
-        session.session.waiting = waiting
+        session.session.waiting, session.session.asked_by_server = waiting, asked
         return session
 
     def _forget(self, key: bytes) -> None:
