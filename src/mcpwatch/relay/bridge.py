@@ -55,7 +55,8 @@ class Conversation(HttpSession):
 
     def _cancelled(self, question: Question) -> None:
         super()._cancelled(question)
-        self.given_up.append(question)
+        if not question.from_server:
+            self.given_up.append(question)
 
 
 class Bridge:

@@ -1,0 +1,42 @@
+"""What ends a question, a stream, or the bridge itself, and what must not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from relay.test_bridge import bridge_command
+from servers import guard_env
+from servers.http_odd import OddServer, odd_server
+from servers.rawclient import RawClient
+
+
+@pytest.fixture
+def odd() -> Iterator[OddServer]:
+    with odd_server() as server:
+        yield server
+
+
+@pytest.fixture
+def client(odd, tmp_path) -> Iterator[RawClient]:
+    with RawClient(bridge_command(f"http://127.0.0.1:{odd.port}/mcp"), env=guard_env(tmp_path)) as client:
+        yield client
+
+
+def call(id: int, tool: str, **params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": {}, **params}}
+
+
+def test_a_server_that_takes_its_question_back_ends_no_call_of_the_same_id(odd, client):
+    """Failed once: the next line of the client ended its own call, which was never answered."""
+    client.initialize()
+    client.send(call(7, "takes back"))
+    assert json.loads(client.recv())["method"] == "sampling/createMessage"
+    assert json.loads(client.recv())["method"] == "notifications/cancelled"
+    assert "result" in client.call("plain")
+    odd.go()
+    answer = json.loads(client.recv())
+    assert (answer["id"], "result" in answer) == (7, True)
