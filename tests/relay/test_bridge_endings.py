@@ -11,7 +11,9 @@ import pytest
 from relay.test_bridge import bridge_command
 from servers import guard_env
 from servers.http_odd import OddServer, odd_server
-from servers.rawclient import RawClient
+from servers.rawclient import MODERN_META, RawClient
+
+MODERN = {"_meta": MODERN_META}
 
 
 @pytest.fixture
@@ -40,3 +42,15 @@ def test_a_server_that_takes_its_question_back_ends_no_call_of_the_same_id(odd, 
     odd.go()
     answer = json.loads(client.recv())
     assert (answer["id"], "result" in answer) == (7, True)
+
+
+def test_a_subscription_that_the_server_ends_takes_no_call_with_it(odd, client):
+    """Failed once: the next line of the client never reached the server. Its stream is closed, which the server
+    does not do: the bridge does not wait for it when the client leaves."""
+    client.send({"jsonrpc": "2.0", "id": 2, "method": "subscriptions/listen", "params": MODERN})
+    assert json.loads(client.recv())["method"] == "notifications/subscriptions/acknowledged"
+    odd.go()
+    assert json.loads(client.recv())["method"] == "notifications/cancelled"
+    client.send(call(3, "plain", **MODERN))
+    assert json.loads(client.recv())["id"] == 3
+    assert odd.left()

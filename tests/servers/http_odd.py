@@ -30,6 +30,7 @@ class OddServer:
         self._go = asyncio.Event()
         self._stop = asyncio.Event()
         self._old: web.StreamResponse | None = None
+        self._left = threading.Event()
         self._jobs: set[asyncio.Future[None]] = set()
 
     def go(self) -> None:
@@ -37,6 +38,10 @@ class OddServer:
 
     def methods(self) -> list[str]:
         return [frame.get("method", "") for frame in list(self.seen)]
+
+    def left(self) -> bool:
+        """Wait until a subscription's stream is closed by its client."""
+        return self._left.wait(20)
 
     # -- in its thread -----------------------------------------------------------------------------------
 
@@ -101,7 +106,11 @@ class OddServer:
             await write(event(_notified("subscriptions/acknowledged", {"notifications": {}})))
             await self._go.wait()
             await write(event(_notified("cancelled", {"requestId": id})))
-            await self._stop.wait()
+            try:
+                await self._stop.wait()
+            except asyncio.CancelledError:
+                self._left.set()
+                raise
         match frame.get("params", {}).get("name", ""):
             case "takes back":  # its own question, which has the id of the client's
                 asks = {"jsonrpc": "2.0", "id": id, "method": "sampling/createMessage", "params": {"messages": []}}

@@ -27,12 +27,13 @@ from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import Key, Malformed, Parser
 from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line
 from mcpwatch.relay.bridge_server import BridgedServer
+from mcpwatch.relay.bridge_session import Conversation
 from mcpwatch.relay.child import complain, fault_of
 from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.framing import Frames, Oversize
 from mcpwatch.relay.http_events import Events, TooLarge
 from mcpwatch.relay.http_headers import SESSION
-from mcpwatch.relay.http_session import HttpSession, Looked, answers, numbers
+from mcpwatch.relay.http_session import Looked, answers, numbers
 from mcpwatch.relay.http_upstream import Unreachable, arriving
 from mcpwatch.relay.stdio import FAULT, Closed, Writer, frame_limit
 from mcpwatch.store.records import Outcome
@@ -46,19 +47,6 @@ _NOT_HERE: Final = (400, 404, 405)  # of a server that speaks HTTP+SSE (2024-11-
 _SAYS_VERSION: Final = re.compile(rb'"io\.modelcontextprotocol/protocolVersion"\s*:\s*"([^"\\]{1,40})"')
 
 
-class Conversation(HttpSession):
-    """The session, and the questions the client gave up."""
-
-    def __init__(self, gate: Any) -> None:
-        super().__init__(gate)
-        self.given_up: list[Question] = []
-
-    def _cancelled(self, question: Question) -> None:
-        super()._cancelled(question)
-        if not question.from_server:
-            self.given_up.append(question)
-
-
 class Bridge:
     """One client on stdin and stdout."""
 
@@ -66,7 +54,6 @@ class Bridge:
         self._target = name, url, headers
         self._out = Writer(1)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-stdout")
-        self._looking = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-looks")
         self._tools = ToolHeaders()
         self._asking: dict[Key, asyncio.Task[None]] = {}  # id of a question → who waits for its answer
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -140,7 +127,7 @@ class Bridge:
             self._session.oversize(skipped.head, skipped.tail, skipped.size, skipped.limit, from_server=False)
 
         async def told() -> None:
-            await self._say((await self._look(refuse, b"")).said)
+            await self._say((await self._session.look(refuse, b"")).looked.said)
 
         asyncio.run_coroutine_threadsafe(told(), self._loop).result()
 
@@ -150,18 +137,18 @@ class Bridge:
                 await self._line(line)
 
     async def _line(self, line: bytes) -> None:
-        looked = await self._look(self._session.from_client, line)
+        looked, given_up = await self._session.look(self._session.from_client, line)
         if looked.said:
             await self._say(looked.said)
             wanted, asked, _ = self._session.left(looked)  # a lock says it to the client itself
             looked = looked._replace(line=wanted, asked=asked)
-        given_up, self._session.given_up = self._session.given_up, []
         for question in given_up:
             self._stop_asking(question)
-        modern = self._session.modern
-        if looked.line is None or (given_up and modern):
+        if looked.line is None:
             return
         if not looked.asked:
+            if given_up and self._session.modern:
+                return  # the end of its stream has told the server
             with contextlib.suppress(Unreachable):
                 await self._server.post(looked.line, {})
             return
@@ -276,7 +263,7 @@ class Bridge:
 
     async def _frame(self, data: bytes) -> Looked:
         """One frame of the server's to the client."""
-        looked = await self._look(self._session.from_server, data)
+        looked, ended = await self._session.look(self._session.from_server, data)
         for question in looked.answered:
             if question.method == "tools/list" and looked.line is not None and self._session.modern:
                 self._tools.listed(_result_of(data))
@@ -284,6 +271,9 @@ class Bridge:
             await self._write(one_line(looked.line))
         await self._say(looked.said)
         self._tell(looked.told)
+        if self._session.modern:
+            for question in ended:
+                self._stop_asking(question)
         return looked
 
     async def _fail(self, asked: list[Question], note: str, status: int = 0, body: bytes = b"") -> None:
@@ -336,14 +326,6 @@ class Bridge:
         self._end(1)
 
     # -- small parts -------------------------------------------------------------------------------------
-
-    async def _look(self, way: Callable[[bytes], bytes | None], data: bytes) -> Looked:
-        async with self._session.turn:
-            if self._gate.waits() or len(data) > 1 << 18:
-                line = await asyncio.shield(self._loop.run_in_executor(self._looking, way, data))
-            else:
-                line = way(data)
-            return self._session.take(line)
 
     def _tell(self, frames: list[bytes]) -> None:
         if not self._session.modern:

@@ -1,0 +1,45 @@
+"""The session of a bridge: one frame at a time is looked at, and what a person decides waits for its turn, too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
+
+from mcpwatch.protocol.events import Question
+from mcpwatch.relay.http_session import HttpSession, Looked
+
+LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
+
+
+class Sight(NamedTuple):
+    """What came of looking at one frame. `over` are the client's questions that it ended without an answer: those
+    the client gave up, and subscriptions the server has ended."""
+
+    looked: Looked
+    over: list[Question]
+
+
+class Conversation(HttpSession):
+    """The session, and its one worker thread."""
+
+    def __init__(self, gate: Any) -> None:
+        super().__init__(gate)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-looks")
+        self._over: list[Question] = []
+
+    def _cancelled(self, question: Question) -> None:
+        super()._cancelled(question)
+        if not question.from_server:
+            self._over.append(question)
+
+    async def look(self, way: Callable[[bytes], bytes | None], data: bytes) -> Sight:
+        """`way(data)`, with what it said on the side."""
+        async with self.turn:
+            if self._gate.waits() or len(data) > LARGE:
+                line = await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._worker, way, data))
+            else:
+                line = way(data)
+            over, self._over = self._over, []
+            return Sight(self.take(line), over)
