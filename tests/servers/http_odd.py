@@ -1,4 +1,4 @@
-"""An HTTP MCP server in a thread of the test, which says when it goes on: `go`. The name of the tool says what it does.
+"""An HTTP MCP server in a thread of the test, which says when it goes on. The name of the tool says what it does.
 
 At /mcp it answers POSTs, as JSON or as a stream; /old is the stream of HTTP+SSE (2024-11-05).
 """

@@ -359,9 +359,7 @@ class Bridge:
         self._spawn(self._locked(refusal))
 
     async def _locked(self, refusal: Refusal) -> None:
-        async with self._session.turn:
-            self._session.on_lock(refusal)
-            looked = self._session.take(None)
+        looked = await self._session.locked(refusal)
         for question, _ in looked.said:
             if question is not None:
                 self._stop_asking(question)
@@ -369,9 +367,10 @@ class Bridge:
         await self._say(looked.said)  # last: a client may not read
 
     def _on_visible(self, kinds: set[str]) -> None:
-        self._session.on_visible(kinds)
-        said = self._session.take(None).said
-        self._spawn(self._say(said))
+        self._spawn(self._shown(kinds))
+
+    async def _shown(self, kinds: set[str]) -> None:
+        await self._say((await self._session.shown(kinds)).said)
 
 
 def _result_of(frame: bytes) -> bytes:
