@@ -28,6 +28,7 @@ class Conversation(HttpSession):
 
     def __init__(self, gate: Any) -> None:
         super().__init__(gate)
+        self._waits: Callable[[], bool] = gate.waits
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-looks")
         self._over: list[Question] = []
 
@@ -39,7 +40,7 @@ class Conversation(HttpSession):
     async def look(self, way: Callable[[bytes], bytes | None], data: bytes) -> Sight:
         """`way(data)`, with what it said on the side."""
         async with self.turn:
-            line = await self._in_thread(way, data) if self._gate.waits() or len(data) > LARGE else way(data)
+            line = await self._in_thread(way, data) if self._waits() or len(data) > LARGE else way(data)
             over, self._over = self._over, []
             return Sight(self.take(line), over)
 
