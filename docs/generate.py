@@ -77,6 +77,7 @@ CONTEXTS = {
     "clients": "clients screen",
     "pager": "in a text",
     "dialog": "in a dialogue",
+    "fields": "in a dialogue",
     "gateway": "the gateway's screen",
 }
 

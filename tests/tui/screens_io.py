@@ -66,6 +66,14 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
         await settle(pilot)
 
 
+async def rush(pilot: Pilot[int], typed: str) -> None:
+    """Keys that come in one read, as those of a password manager do: each is there before the last was looked at."""
+    names = {"\t": "tab", "\r": "enter"}
+    for char in typed:
+        pilot.app.post_message(events.Key(names.get(char) or _character_to_key(char), char))
+    await settle(pilot)
+
+
 def text_of(app: McpWatchApp) -> str:
     """Everything on the screen as lines of text, dialogues included."""
     width, height = app.size

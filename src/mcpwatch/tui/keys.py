@@ -26,7 +26,8 @@ class Key(NamedTuple):
 
 # context: `everywhere` binds with priority, inside text fields and dialogues too; `open` binds on every screen, but a
 # text field that has the focus takes the key; `review` on every screen that is about definitions; `main`, `list`,
-# `pager`, `clients` and `dialog` bind there only.
+# `pager`, `clients` and `dialog` bind there only. `fields` binds in dialogues with priority: the focus has moved
+# before the next key is looked at, or one typed right after would end up in the field that was left.
 KEYS: tuple[Key, ...] = (
     Key("panic", "ctrl+k", "app.panic", "everywhere", "Panic: lock everything now, without a question",
         "PANIC LOCK", "ctrl+k", "Protection", 0, True),
@@ -100,17 +101,20 @@ KEYS: tuple[Key, ...] = (
     Key("gateway-stop", "x", "stop", "gateway", "Stop it, until s… (asks: clients are cut off)", "", "x", "Gateway"),
     Key("gateway-pane", "tab,shift+tab", "other", "gateway", "The other pane", "", "tab", "Gateway"),
     Key("close-gateway", "escape,q", "close", "gateway", "Close; the gateway goes on", "", "esc q", "Gateway"),
+    Key("field", "tab", "app.focus_next", "fields", "The next field or button", "", "tab", "Dialogues"),
+    Key("field-before", "shift+tab", "app.focus_previous", "fields", "The one before", "", "shift+tab", "Dialogues"),
     Key("close", "escape", "close", "dialog", "Close without changing anything", "", "esc", "Dialogues"),
     Key("close-text", "escape,q", "close", "pager", "Close the text", "", "esc q", "Dialogues"),
 )  # fmt: skip
 
 BY_ID = {key.id: key for key in KEYS}
+_AT_ONCE = {"everywhere", "fields"}
 _NEED_ROWS = {"detail", "copy", "export", "sort", "follow", "pause", "filter", "approve", "block", "diff", "findings"}
 
 
 def bindings(*contexts: str) -> list[BindingType]:
     return [
-        Binding(key.keys, key.action, key.help, show=False, id=key.id, priority=key.context == "everywhere")
+        Binding(key.keys, key.action, key.help, show=False, id=key.id, priority=key.context in _AT_ONCE)
         for key in KEYS
         if key.context in contexts
     ]

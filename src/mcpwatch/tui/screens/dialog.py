@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 class Dialog(ModalScreen[bool]):
     """A framed box in the middle of the screen. Dismissed with whether something was done."""
 
-    BINDINGS = keys.bindings("dialog", "open")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.bindings("dialog", "fields", "open"),
+        Binding("enter", "go_on", "The next field", show=False, priority=True),
+    ]
     HEADING = ""
 
     @property
@@ -46,6 +50,13 @@ class Dialog(ModalScreen[bool]):
     @on(FlatButton.Pressed, "#cancel")
     def action_close(self) -> None:
         self.dismiss(False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter goes on only from a field that others follow; elsewhere it is the field's or the button's."""
+        return action != "go_on" or (isinstance(self.focused, Field) and self.focused.goes_on)
+
+    def action_go_on(self) -> None:
+        self.focus_next()
 
     def policy_changed(self) -> None:
         """The lock or a limit changed while the dialogue is open."""

@@ -37,7 +37,7 @@ class LimitsScreen(Attempt):
     def body(self) -> list[Widget]:
         self._rows = self._wanted()
         self._fields = [
-            Field(_plain(limit) if set_already else "", id=f"limit-{i}", placeholder="no limit")
+            Field(_plain(limit) if set_already else "", id=f"limit-{i}", placeholder="no limit", goes_on=True)
             for i, (limit, _, set_already) in enumerate(self._rows)
         ]
         self._states = [Words() for _ in self._rows]
@@ -77,7 +77,7 @@ class LimitsScreen(Attempt):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._fields[0].focus()
+        self.set_focus(self._fields[0])
         self.call_after_refresh(self._check)
 
     def _typed(self) -> tuple[list[Limit | None], list[str]]:
@@ -153,15 +153,9 @@ class LimitsScreen(Attempt):
                 field.value = _plain(have[limit.key])
 
     @on(FlatButton.Pressed, "#save")
+    @on(Field.Submitted, "#secret")
     def action_save(self) -> None:
         self.run_worker(self._save())
-
-    @on(Field.Submitted)
-    def _submit(self, event: Field.Submitted) -> None:
-        if event.input is self._password:
-            self.action_save()
-        else:
-            self.focus_next()
 
     async def _save(self) -> None:
         limits, wrong = self._typed()

@@ -32,8 +32,8 @@ class PasswordScreen(Attempt):
         lines = wrap(why, WIDTH)
         words = Words(height=len(lines) + 1)
         words.set(*[[(line, "fg")] for line in lines])
-        self._current = Field(password=True, id="current")
-        self._new = Field(password=True, id="new")
+        self._current = Field(password=True, id="current", goes_on=True)
+        self._new = Field(password=True, id="new", goes_on=True)
         self._again = Field(password=True, id="again")
         self._live = Words(height=1)
         return [
@@ -65,11 +65,8 @@ class PasswordScreen(Attempt):
 
     @on(FlatButton.Pressed, "#ok")
     @on(Field.Submitted)
-    def _submit(self, event: Field.Submitted | FlatButton.Pressed) -> None:
+    def _submit(self) -> None:
         fields = [*([self._current] if self._has else []), self._new, self._again]
-        if isinstance(event, Field.Submitted) and event.input is not fields[-1]:
-            self.focus_next()
-            return
         if not all(field.value for field in fields):
             return
         self.run_worker(self._set(self._new.value, self._again.value, self._current.value if self._has else None))

@@ -97,7 +97,7 @@ class UnwrapScreen(Rewire):
         ]
 
     def on_mount(self) -> None:
-        self._field.focus()
+        self.set_focus(self._field)
 
     @on(FlatButton.Pressed, "#ok")
     @on(Field.Submitted, "#word")

@@ -46,11 +46,7 @@ class FlatButton(Lines, can_focus=True):
 class Choice(Lines, can_focus=True):
     """One of a few lines: `(•) this`, `( ) that`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "pick(-1)", "Up", show=False),
-        Binding("down,j", "pick(1)", "Down", show=False),
-        Binding("space", "pick(1)", "Next", show=False),
-    ]
+    PICKS: ClassVar[dict[str, int]] = {"up": -1, "k": -1, "down": 1, "j": 1, "space": 1}
 
     def __init__(self, *options: str, id: str) -> None:
         super().__init__(id=id)
@@ -68,9 +64,12 @@ class Choice(Lines, can_focus=True):
             for i, option in enumerate(self._options)
         ]
 
-    def action_pick(self, by: int) -> None:
-        self.chosen = (self.chosen + by) % len(self._options)
-        self.redraw()
+    def on_key(self, event: events.Key) -> None:
+        """Not as bindings: those are looked up when the key has come up to the app, and the focus may have moved."""
+        if (by := self.PICKS.get(event.key)) is not None:
+            event.stop()
+            self.chosen = (self.chosen + by) % len(self._options)
+            self.redraw()
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
@@ -82,15 +81,33 @@ class Choice(Lines, can_focus=True):
 
 class Field(Input):
     """A one-line text field between two bars, so that it shows without colour. It keeps no history and suggests
-    nothing; a password field shows bullets and cannot be copied from."""
+    nothing; a password field shows bullets and cannot be copied from. From one that `goes_on`, enter leads to the
+    next, and the dialogue sees to that."""
 
-    def __init__(self, value: str = "", *, password: bool = False, id: str, placeholder: str = "") -> None:
+    EDITS: ClassVar[dict[str, str]] = {
+        key: binding.action
+        for binding in Input.BINDINGS
+        if isinstance(binding, Binding) and binding.action != "submit"
+        for key in binding.key.split(",")
+    }
+
+    def __init__(
+        self, value: str = "", *, password: bool = False, id: str, placeholder: str = "", goes_on: bool = False
+    ) -> None:
         super().__init__(
             value, password=password, id=id, placeholder=placeholder, compact=True, select_on_focus=False
         )
+        self.goes_on = goes_on
 
     def on_mount(self) -> None:
         self.cursor_blink = False
+
+    async def on_key(self, event: events.Key) -> None:
+        """What edits is done in turn with what is typed: a binding comes after all the letters of one read."""
+        if action := self.EDITS.get(event.key):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
 
     def action_copy(self) -> None:
         if not self.password:
