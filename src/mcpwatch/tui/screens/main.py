@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 
 from mcpwatch.tui import filters, keys
 from mcpwatch.tui.rows import SORTS, CallLine, ToolLine, filter_calls, filter_tools, sort_tools
@@ -52,6 +53,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._arrived = 0
         self._empty: bool | None = None
         self._shown: tuple[object, ...] = ()
+        self._held: Widget | None = None  # what had the focus last
 
     @property
     def host(self) -> McpWatchApp:
@@ -88,6 +90,25 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_screen_resume(self) -> None:
         self.redraw(everything=True)
 
+    # --- the focus ---
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Where the panes do not all fit, the servers are drawn while they have the focus."""
+        self._held = event.widget
+        if event.widget in (self.servers, self.tools, self.calls):
+            self.set_class(event.widget is self.servers, "-servers")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._refocus)
+
+    def _refocus(self) -> None:
+        """What is no longer drawn has lost the focus: it gets it back when it is drawn again, or one that is has it
+        meanwhile."""
+        if self.focused is None and self.app.app_focus:
+            drawn = self.focus_chain
+            panes = (self._held, self.tools, self.onboarding, self.calls, self.servers)
+            self.set_focus(next((pane for pane in panes if pane in drawn), None))
+
     # --- drawing ---
 
     def show_empty(self) -> None:
@@ -116,6 +137,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def redraw(self, *, everything: bool = False) -> None:
         """What the tick shows. Covered lists wait until they are seen again; paused ones until they resume."""
+        self._refocus()
         with self.host.batch_update():
             self.show_empty()
             self.onboarding.redraw()
