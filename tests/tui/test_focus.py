@@ -25,7 +25,7 @@ async def resized(pilot: Pilot[int], *sizes: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("small", SMALL)
 @pytest.mark.parametrize(("key", "pane"), [("1", "servers"), ("2", "tools"), ("3", "calls")])
-async def test_a_terminal_that_was_too_small_gives_the_focus_back(key: str, pane: str, small: tuple[int, int]) -> None:
+async def test_a_terminal_once_too_small_gives_the_focus_back(key: str, pane: str, small: tuple[int, int]) -> None:
     async with running(busy_source()) as (app, pilot):
         await press(pilot, key)
         for size in ((80, 24), (120, 40)):
