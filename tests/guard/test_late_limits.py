@@ -10,7 +10,7 @@ from mcpwatch.store import charges
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.records import Call, Limit
 from servers.processes import wait_until
-from store.stepped import PASSWORD, calls, tokens
+from store.stepped import PASSWORD, SECOND, Machine, calls, tokens
 
 
 def used(ledger: Ledger, limit: Limit) -> int:
@@ -139,3 +139,39 @@ def test_changing_a_limit_counts_nothing_twice(path: Path, ledger: Ledger) -> No
             lock.set_limits(ledger, [limit, calls(maximum, 3600)], PASSWORD, by="test")
     assert used(ledger, limit) == 3
     assert used(ledger, calls(60, 3600)) == 3
+
+
+def test_further_limits_of_a_scope_count_nothing_again(path: Path, ledger: Ledger) -> None:
+    """Failed once: each further window or dimension put the calls of the first group in anew, and could lock."""
+    with Relay(path) as relay:
+        for _ in range(40):
+            made = relay.pass_through()
+    size = made.tokens_in + made.tokens_out
+    with ledger.transaction() as tx:  # as if they were 150 ms apart
+        tx.db.execute("UPDATE calls SET started_utc = ? - (id & 4294967295) * 150000000", (tx.utc,))
+    limits = [calls(500, window, "github/*") for window in (86_400, 3600, 300)]
+    limits += [tokens(10**6, window, "github/*") for window in (86_400, 600)]
+    for number, limit in enumerate(limits, 1):
+        lock.set_limits(ledger, [limit], None, by="test")
+        assert [used(ledger, x) for x in limits[:number]] == [40, 40, 40, 40 * size, 40 * size][:number]
+
+
+def test_a_clock_that_moves_between_two_limits_moves_no_call(path: Path) -> None:
+    machine = Machine()
+    ledger = Ledger.open(path, time_source=machine.source)
+    with ledger.transaction() as tx:
+        tx.db.executemany(
+            "INSERT INTO calls VALUES (?1, ?1, 1, 'github', 'tools/call', 'search', 0, 1, ?2, 0, 0, 0, 7, 0, '', 0,"
+            " 'ok', '', '', '', '', '')",
+            [(n, tx.utc - n * SECOND) for n in range(1, 31)],
+        )
+    day, hour = calls(500, 86_400, "github/*"), tokens(500, 3600, "github/*")
+    lock.set_limits(ledger, [day], None, by="test")
+    for step in (10 * SECOND, 2000, -1, -5000 * SECOND, -(10**5) * SECOND):
+        machine.advance(SECOND)
+        machine.wall += step
+        lock.set_limits(ledger, [hour, calls(500, 7200 + abs(step) % 97, "github/*")], None, by="test")
+        lock.set_limits(ledger, [calls(500, 100_000, "github/*")], None, by="test")
+        assert (used(ledger, day), used(ledger, hour)) == (30, 30 * 7)
+        assert used(ledger, calls(500, 100_000, "github/*")) == 30
+    ledger.close()

@@ -14,7 +14,7 @@ from mcpwatch.guard import limits as rules
 from mcpwatch.guard.password import MIN_CHARACTERS, check_hash, make_hash, wait_after
 from mcpwatch.guard.refusal import PANIC_REASON
 from mcpwatch.store.ledger import Ledger
-from mcpwatch.store.patterns import binds, check_pattern
+from mcpwatch.store.patterns import check_pattern
 from mcpwatch.store.records import Dimension, Limit, Lock
 from mcpwatch.store.transaction import Transaction
 
@@ -209,7 +209,7 @@ def set_limits(ledger: Ledger, limits: Sequence[Limit], secret: str | None, *, b
             if before == limit:
                 continue
             if before is None:
-                _begin_scope(tx, limit)
+                tx.reach_back(limit.scope, limit.window_s)
             tx.set_limit(limit)
             was = rules.format_value(limit.dimension, before.maximum) if before else "none"
             tx.audit(by, "limit", f"{limit.key}: {was} → {rules.format_value(limit.dimension, limit.maximum)}")
@@ -309,17 +309,3 @@ def _checked(limit: Limit) -> None:
         raise Denied("invalid", "window: a whole number of seconds, from 1 to a year of them, is wanted")
     if _valid(lambda: check_pattern(limit.scope)) != limit.scope:
         raise Denied("invalid", f"scope: {limit.scope!r} has blanks around it")
-
-
-def _begin_scope(tx: Transaction, limit: Limit) -> None:
-    """What the ledger does not hold of a new limit's window comes from the recorded calls."""
-    if tx.begin_scope(limit.scope, limit.window_s):
-        return
-    tx.backfill(
-        limit.scope,
-        [
-            (utc, calls, tokens, cost)
-            for server, tool, utc, calls, tokens, cost in tx.recent_charges(limit.window_s)
-            if binds(limit.scope, server, tool)
-        ],
-    )

@@ -145,16 +145,15 @@ def begin(db: sqlite3.Connection, scope: str, at: int) -> None:
     db.execute("INSERT INTO charges VALUES (?, ?, 0, 0, 0)", (scope, at))
 
 
-def prepend(db: sqlite3.Connection, scope: str, before: int, rows: list[Charge]) -> None:
-    """Put what was used before a scope's base, oldest first, in front of it; all of it before the moment `before`."""
-    base = first_row(db, scope)
-    totals = list(base[1:]) if base else [sum(row[i] for row in rows) for i in (1, 2, 3)]
-    at = base[0] if base else before
+def prepend(db: sqlite3.Connection, scope: str, rows: list[Charge], start: int) -> None:
+    """Put what was used before a scope's base, oldest first, in front of it: what is later, right before it. The new
+    base is at `start` at the latest."""
+    at, *totals = first_row(db, scope) or (start, 0, 0, 0)
     for moment, *amounts in reversed(rows):
         at = min(moment, at - 1)
         db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (scope, at, *totals))
         totals = [total - amount for total, amount in zip(totals, amounts, strict=True)]
-    db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (scope, at - 1, *totals))
+    db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (scope, min(start, at - 1), *totals))
 
 
 def forget_before(db: sqlite3.Connection, horizon: int, most: int) -> int:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from mcpwatch.store import charges, queries
+from mcpwatch.store import charges, past, queries
 from mcpwatch.store.clock import LedgerClock
 from mcpwatch.store.database import storable
 from mcpwatch.store.records import Limit, Policy
@@ -124,7 +124,7 @@ class Transaction:
         self.db.execute(f"UPDATE state SET {name} = ?, policy_version = policy_version + 1", (int(on),))
 
     def set_limit(self, limit: Limit) -> None:
-        """Add or replace. A scope seen for the first time has no past use in the ledger."""
+        """Add or replace. What its scope used before is put in by `reach_back`."""
         self.db.execute(
             "INSERT OR REPLACE INTO limits (dimension, window_s, scope, maximum) VALUES (?, ?, ?, ?)",
             (str(limit.dimension), limit.window_s, limit.scope, limit.maximum),
@@ -159,38 +159,9 @@ class Transaction:
         self.db.execute("DELETE FROM patterns WHERE pattern = ? AND action = ?", (pattern, action))
         self.changed()
 
-    def recent_charges(self, window_s: int) -> list[tuple[str, str, int, int, int, int]]:
-        """(server, tool, UTC ns, calls, tokens, micro-dollars) of the counted calls of the window, oldest first.
-
-        Calls less than a 4096th of the window apart are one row, at the moment of the last: a day may hold millions.
-        """
-        window = window_s * charges.SECOND_NS
-        return self.db.execute(
-            "SELECT server, tool, max(started_utc), sum(flags NOT LIKE 'retry%'),"
-            " sum(tokens_in + tokens_out), sum(cost) FROM calls"
-            " WHERE protected = 1 AND started_utc > ? AND outcome NOT IN ('refused', 'violation')"
-            " GROUP BY server, tool, started_utc / ? ORDER BY 3",
-            (self.utc - window, window // 4096),
-        ).fetchall()
-
-    def begin_scope(self, scope: str, window_s: int) -> bool:
-        """Whether the scope's totals reach back over the window; a scope without any begins now."""
-        base = charges.first_row(self.db, scope)
-        if base is None:
-            charges.begin(self.db, scope, self.now)
-            return False
-        if scope == charges.ALL and not any(base[1:]):
-            return True  # never pruned: it begins with the file
-        return base[0] <= self.now - window_s * charges.SECOND_NS
-
-    def backfill(self, scope: str, rows: Iterable[tuple[int, int, int, int]]) -> None:
-        """Put past calls before the scope's beginning: (UTC ns, calls, tokens, micro-dollars) each, oldest first."""
-        base = charges.first_row(self.db, scope)
-        before = base[0] if base else self.now
-        offset = self.now - self.utc
-        earlier = [(utc + offset, n, tokens, cost) for utc, n, tokens, cost in rows if utc + offset < before]
-        if earlier:
-            charges.prepend(self.db, scope, before, earlier)
+    def reach_back(self, scope: str, window_s: int) -> None:
+        """The scope's totals hold all of the window: what the ledger does not hold comes from the recorded calls."""
+        past.reach_back(self.db, scope, window_s, self.now, self.utc)
 
     def has_seen(self, server: str, kind: str, name: str, fingerprint: str) -> bool:
         """Whether this text was ever on the server's list under this name."""
