@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from mcpwatch.relay import gateway_control
+from mcpwatch.relay.gateway import LOOK_S
 from mcpwatch.store import gateways
 from mcpwatch.store.ledger import Ledger
 from servers import MCPWATCH, guard_env
@@ -171,6 +172,25 @@ def test_the_configuration_is_read_again(running, rogue):
     unset = HttpClient(running.url("unset")).call("plain")
     assert unset.status == 502
     assert "NOT_SET_ANYWHERE" in unset.json()["error"]["message"]
+
+
+def test_a_configuration_that_changes_before_the_first_request(rogue, tmp_path):
+    with gateway(tmp_path, {}) as running:
+        Path(running.env["MCPWATCH_CONFIG"]).write_text(f'[servers.srv]\nurl = "http://127.0.0.1:{rogue}/mcp"\n')
+        client = HttpClient(running.url())
+        wait_until(lambda: client.call("plain").status == 200, "the configuration to be read again")
+
+
+def test_a_configuration_that_breaks_under_a_gateway_without_servers(tmp_path):
+    """Failed once: the request after it failed, too."""
+    with gateway(tmp_path, {}) as running:
+        client, statuses = HttpClient(running.url()), set()
+        statuses.add(client.call("plain").status)
+        Path(running.env["MCPWATCH_CONFIG"]).write_text("servers = [")
+        looked_again = time.monotonic() + 2 * LOOK_S
+        while time.monotonic() < looked_again:
+            statuses.add(client.call("plain").status)
+        assert statuses == {404}
 
 
 def test_headers_of_the_configuration(rogue, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -52,7 +53,8 @@ class Gateway:
         self._servers: dict[str, HttpServer] = {}
         self._defined: dict[str, configuration.HttpServer] = {}
         self._problems: dict[str, str] = {}
-        self._config_seen: tuple[float, Any] = (0.0, None)
+        self._config_read: tuple[int, ...] | None = None  # which file was
+        self._config_looked = 0.0
         self._started = time.monotonic()
         self._word = secrets.token_hex(16)
         self._access = Access(settings, self._word)
@@ -150,11 +152,14 @@ class Gateway:
     # -- configuration -----------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        """Take over the servers of the configuration file. Those that changed begin anew."""
+        """Take over the servers of the configuration file. Those that changed begin anew. Raises ConfigError at the
+        start; later, one that cannot be used leaves what was."""
+        starting = not self._config_looked
+        self._config_looked, self._config_read = time.monotonic(), _mark_of(config_file())
         try:
             found = configuration.load()
         except configuration.ConfigError as error:
-            if not self._servers:
+            if starting:
                 raise
             _log.error("configuration not used: %s", error)
             return
@@ -197,19 +202,13 @@ class Gateway:
 
     def _refresh(self) -> None:
         """Look at the configuration file again, at most once a second."""
-        looked, mark = self._config_seen
         now = time.monotonic()
-        if now - looked < LOOK_S:
+        if now - self._config_looked < LOOK_S:
             return
-        try:
-            status = config_file().stat()
-            found: Any = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            found = None
-        self._config_seen = now, found
+        self._config_looked = now
         for server in self._servers.values():
             server.tokens.look()
-        if looked and found != mark:
+        if _mark_of(config_file()) != self._config_read:
             self._load()
 
     # -- requests ----------------------------------------------------------------------------------------
@@ -270,3 +269,12 @@ def _quiet_about_garbage() -> logging.Logger:
 def _not_of_garbage(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, (HttpProcessingError, web.RequestPayloadError, ConnectionError))
+
+
+def _mark_of(file: Path) -> tuple[int, ...] | None:
+    """Differs for another file, and for another content; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
