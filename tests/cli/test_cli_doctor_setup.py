@@ -10,6 +10,7 @@ import pytest
 from mcpwatch.cli import exits
 from servers import MCPWATCH
 from servers.gateways import GatewayProcess
+from servers.processes import wait_until
 
 
 @pytest.fixture
@@ -96,6 +97,27 @@ def test_the_gateway_that_servers_need(machine, home):
             gateway.process.terminate()
             gateway.process.communicate()
         assert found == level and str(gateway.port) in text
+
+
+def test_a_gateway_that_no_server_needs_any_longer(machine, home):
+    """It stayed, and no command ended it."""
+    put(home, web={"url": "http://localhost:9/mcp"})
+    machine("wrap", "--yes")
+    gateway = GatewayProcess(machine.start("serve", "--port", "0"), machine.env)
+    try:
+        pid = gateway.process.pid
+        done = machine("unwrap", "--yes").out
+        assert f"The gateway still runs (process {pid}), and no server is left for it" in done
+        wait_until(lambda: said(machine, "gateway")[0][0] == "note", "the gateway noticing")
+        ((_, text, mend),) = said(machine, "gateway")
+        assert "no servers configured" in text and mend == "mcpwatch serve --stop"
+        assert machine("serve", "--stop").out == f"Ended the gateway, process {pid}.\n"
+        assert gateway.process.wait(15) == 0
+        assert machine("serve", "--stop").out == "No gateway runs.\n"
+        assert "gateway-stop" in machine("audit").out
+    finally:
+        gateway.process.kill()
+        gateway.process.communicate()
 
 
 def test_a_gateway_that_was_set_up_by_hand(machine, home):

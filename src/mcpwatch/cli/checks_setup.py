@@ -83,6 +83,8 @@ def gateway() -> Iterator[Finding]:
     elif used and found.row.port != wanted.port:
         text = f"it listens on port {found.row.port}, and clients look for it on {wanted.port}"
         yield Finding(Level.WRONG, "gateway", text, f"start it again with --port {wanted.port}")
+    elif not (found.health.servers or found.health.problems or used):
+        yield Finding(Level.NOTE, "gateway", gateway_control.summary(found), "mcpwatch serve --stop")
     else:
         yield Finding(Level.GOOD, "gateway", gateway_control.summary(found))
         for name, problem in found.health.problems.items():

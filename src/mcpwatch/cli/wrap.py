@@ -19,6 +19,7 @@ from mcpwatch.clients.surroundings import Surroundings
 from mcpwatch.clients.survey import ConfigFile, select, survey
 from mcpwatch.clients.table import BY_ID, Scope
 from mcpwatch.clients.write import NotWritten
+from mcpwatch.store.config import ConfigError, load
 from mcpwatch.store.paths import config_file
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -188,22 +189,30 @@ def _write(changes: Sequence[Change]) -> int:
         code = exits.FAILED
     if code == exits.OK:
         print_line("Restart the clients, or have them reload their servers, for this to take effect.")
-    if any(change.routes for change in changes):
-        _tell_of_gateway()
+    _tell_of_gateway(any(change.routes for change in changes))
     return code
 
 
-def _tell_of_gateway() -> None:
-    """Servers with an address are reached only while the gateway runs. It is not started by the way."""
+def _tell_of_gateway(concerned: bool) -> None:
+    """Servers with an address are reached only while the gateway runs; it is neither started nor ended by the way.
+    `concerned`: such servers were put behind it."""
     from mcpwatch.relay import gateway_control
     from mcpwatch.store.database import StateError
 
     port = Gateway.configured().port
     try:
-        found = gateway_control.find()
-    except StateError:
+        found, needed = gateway_control.find(), bool(load().servers)
+    except (StateError, ConfigError):
         return
-    if found.state == "none":
+    if not needed:
+        if found.state != "none":
+            print_line(
+                f"The gateway still runs (process {found.row.pid}), and no server is left for it:"
+                " `mcpwatch serve --stop` ends it."
+            )
+    elif not concerned:
+        return
+    elif found.state == "none":
         print_line(
             "The gateway does not run, and those servers are reached through it: `mcpwatch service install` starts it"
             " now and at every login, `mcpwatch serve` until it is ended."
