@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from relay.test_bridge import bridge_command
+from relay.test_lock_unread import send, unread, waiting
 from servers import guard_env
 from servers.http_odd import OddServer, odd_server
+from servers.processes import wait_until
 from servers.rawclient import MODERN_META, RawClient
 
 MODERN = {"_meta": MODERN_META}
@@ -54,3 +57,17 @@ def test_a_subscription_that_the_server_ends_takes_no_call_with_it(odd, client):
     client.send(call(3, "plain", **MODERN))
     assert json.loads(client.recv())["id"] == 3
     assert odd.left()
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "end of input"])
+def test_it_ends_though_the_client_reads_nothing(odd, tmp_path, end):
+    """Failed once: the thread that wrote was waited for."""
+    with unread(bridge_command(f"http://127.0.0.1:{odd.port}/mcp"), tmp_path) as process:
+        assert process.stdin
+        send(process, id=1, method="tools/call", params={"name": "huge", "arguments": {}})
+        wait_until(lambda: waiting(process) > 0, "the beginning of the answer")
+        if end == "SIGTERM":
+            process.send_signal(signal.SIGTERM)
+        else:
+            process.stdin.close()
+        assert process.wait(20) == (128 + signal.SIGTERM if end == "SIGTERM" else 0)

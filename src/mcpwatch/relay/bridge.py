@@ -14,7 +14,6 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import aiohttp
@@ -26,6 +25,7 @@ from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import Key, Malformed, Parser
 from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line
+from mcpwatch.relay.bridge_output import Output
 from mcpwatch.relay.bridge_server import BridgedServer
 from mcpwatch.relay.bridge_session import Conversation
 from mcpwatch.relay.child import complain, fault_of
@@ -35,7 +35,7 @@ from mcpwatch.relay.http_events import Events, TooLarge
 from mcpwatch.relay.http_headers import SESSION
 from mcpwatch.relay.http_session import Looked, answers, numbers
 from mcpwatch.relay.http_upstream import Unreachable, arriving
-from mcpwatch.relay.stdio import FAULT, Closed, Writer, frame_limit
+from mcpwatch.relay.stdio import FAULT, Closed, frame_limit
 from mcpwatch.store.records import Outcome
 
 READ: Final = 1 << 16
@@ -52,8 +52,7 @@ class Bridge:
 
     def __init__(self, name: str, url: URL, headers: Mapping[str, str]) -> None:
         self._target = name, url, headers
-        self._out = Writer(1)
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="mcpwatch-stdout")
+        self._out = Output()
         self._tools = ToolHeaders()
         self._asking: dict[Key, asyncio.Task[None]] = {}  # id of a question → who waits for its answer
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -86,7 +85,6 @@ class Bridge:
         self._session.close()
         await self._server.close()
         await asyncio.to_thread(gate.close, code)
-        self._writing.shutdown(wait=False)
         return code
 
     def _end(self, code: int) -> None:
@@ -179,7 +177,7 @@ class Bridge:
 
     async def _write(self, frame: bytes) -> None:
         try:
-            await self._loop.run_in_executor(self._writing, self._out.write, frame)
+            await self._out.write(frame)
         except Closed:
             self._end(0)
 
