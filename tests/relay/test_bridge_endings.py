@@ -71,3 +71,14 @@ def test_it_ends_though_the_client_reads_nothing(odd, tmp_path, end):
         else:
             process.stdin.close()
         assert process.wait(20) == (128 + signal.SIGTERM if end == "SIGTERM" else 0)
+
+
+def test_a_frame_that_the_server_does_not_take_holds_up_nothing(odd, client):
+    """Failed once: nothing of the client's was read any more, nor that it had left."""
+    client.initialize()
+    for _ in range(3):
+        client.send({"jsonrpc": "2.0", "method": "notifications/unanswered"})
+    assert "result" in client.call("plain")
+    wait_until(lambda: odd.methods().count("notifications/unanswered") == 3, "all of them")
+    client.drain()
+    assert client.wait() == 0

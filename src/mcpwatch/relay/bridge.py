@@ -23,13 +23,12 @@ from mcpwatch.guard.gate import Gate
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
-from mcpwatch.protocol.message import Key, Malformed, Parser
-from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line
+from mcpwatch.protocol.message import Key
+from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line, result_of
 from mcpwatch.relay.bridge_output import Output
 from mcpwatch.relay.bridge_server import BridgedServer
 from mcpwatch.relay.bridge_session import Conversation
 from mcpwatch.relay.child import complain, fault_of
-from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.framing import Frames, Oversize
 from mcpwatch.relay.http_events import Events, TooLarge
 from mcpwatch.relay.http_headers import SESSION
@@ -40,11 +39,12 @@ from mcpwatch.store.records import Outcome
 
 READ: Final = 1 << 16
 LAST_S: Final = 5.0  # for the answers still to come when the client sends no more
+ORDER_S: Final = 1.0  # for the server to take a frame without an answer, before what follows is sent
+POST_S: Final = 60.0  # … until we let it go
 RESUMES: Final = 5  # tries to take up a broken stream, each of them after a break of
 RETRY_S: Final = 1.0  # unless the server says otherwise
 UNREACHABLE: Final = -32012
 _NOT_HERE: Final = (400, 404, 405)  # of a server that speaks HTTP+SSE (2024-11-05) only
-_SAYS_VERSION: Final = re.compile(rb'"io\.modelcontextprotocol/protocolVersion"\s*:\s*"([^"\\]{1,40})"')
 
 
 class Bridge:
@@ -55,6 +55,7 @@ class Bridge:
         self._out = Output()
         self._tools = ToolHeaders()
         self._asking: dict[Key, asyncio.Task[None]] = {}  # id of a question → who waits for its answer
+        self._untaken: set[asyncio.Task[None]] = set()  # frames without an answer of their own, on their way
         self._tasks: set[asyncio.Task[Any]] = set()
         self._streams: set[asyncio.Task[Any]] = set()  # that never end by themselves
 
@@ -147,23 +148,21 @@ class Bridge:
         if not looked.asked:
             if given_up and self._session.modern:
                 return  # the end of its stream has told the server
-            with contextlib.suppress(Unreachable):
-                await self._server.post(looked.line, {})
+            await self._pass_on(looked.line)
             return
-        extra = self._extra(looked)
+        extra = self._tools.beside(looked.line, looked.asked[0])
         task = self._spawn(self._ask(looked.line, looked.asked, extra))
         for question in looked.asked:
             self._asking[question.key] = task
             task.add_done_callback(functools.partial(self._asked, question.key))
 
-    def _extra(self, looked: Looked) -> dict[str, str]:
-        """Headers beside this request."""
-        version = _SAYS_VERSION.search(looked.line or b"")
-        if version is None or version.group(1).decode("utf-8", "replace") < MODERN:
-            return {}
-        question = looked.asked[0]
-        said = version.group(1).decode("utf-8", "replace")
-        return self._tools.of(said, question.method, question.name, bytes(question.arguments))
+    async def _pass_on(self, line: bytes) -> None:
+        """POST what has no answer of its own. What follows waits for the server to take it, but not for long: the
+        less, the more it has not taken."""
+        post = self._spawn(self._post(line))
+        self._untaken.add(post)
+        post.add_done_callback(self._untaken.discard)
+        await asyncio.wait([post], timeout=ORDER_S / len(self._untaken))
 
     def _asked(self, key: Key, task: asyncio.Task[None]) -> None:
         if self._asking.get(key) is task:
@@ -264,7 +263,7 @@ class Bridge:
         looked, ended = await self._session.look(self._session.from_server, data)
         for question in looked.answered:
             if question.method == "tools/list" and looked.line is not None and self._session.modern:
-                self._tools.listed(_result_of(data))
+                self._tools.listed(result_of(data))
         if looked.line is not None:
             await self._write(one_line(looked.line))
         await self._say(looked.said)
@@ -328,12 +327,12 @@ class Bridge:
     def _tell(self, frames: list[bytes]) -> None:
         if not self._session.modern:
             for frame in frames:
-                self._spawn(self._told(frame))
+                self._spawn(self._post(frame))
 
-    async def _told(self, frame: bytes) -> None:
+    async def _post(self, frame: bytes) -> None:
         with contextlib.suppress(Unreachable, TimeoutError):
-            async with asyncio.timeout(10):
-                (await self._server.post(frame, {})).close()
+            async with asyncio.timeout(POST_S):
+                (await self._server.post(frame, {})).release()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
@@ -369,10 +368,3 @@ class Bridge:
 
     async def _shown(self, kinds: set[str]) -> None:
         await self._say((await self._session.shown(kinds)).said)
-
-
-def _result_of(frame: bytes) -> bytes:
-    try:
-        return bytes(Parser().message(frame).result)
-    except Malformed:
-        return b""

@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
-from mcpwatch.protocol.message import any_value
+from mcpwatch.protocol.events import Question
+from mcpwatch.protocol.message import Malformed, Parser, any_value
+from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.http_headers import METHOD, NAME, SENTINEL, VERSION
 
 MARK: Final = "x-mcp-header"
 _DEPTH: Final = 32
 _TOOLS: Final = 2000
+
+_SAYS_VERSION: Final = re.compile(rb'"io\.modelcontextprotocol/protocolVersion"\s*:\s*"([^"\\]{1,40})"')
 
 Paths = dict[tuple[str, ...], str]  # where an argument is → its header, without the prefix
 
@@ -39,6 +44,14 @@ class ToolHeaders:
                 else:
                     self._paths.pop(name, None)
 
+    def beside(self, line: bytes, question: Question) -> dict[str, str]:
+        """The headers of the request that this line of the client's is, where it says that it wants some."""
+        found = _SAYS_VERSION.search(line)
+        version = found.group(1).decode("utf-8", "replace") if found is not None else ""
+        if version < MODERN:
+            return {}
+        return self.of(version, question.method, question.name, bytes(question.arguments))
+
     def of(self, version: str, method: str, name: str, arguments: bytes) -> dict[str, str]:
         """The headers of a request."""
         headers = {VERSION: version, METHOD: method}
@@ -53,6 +66,14 @@ class ToolHeaders:
             elif isinstance(value, (str, int)):
                 headers[f"Mcp-Param-{header}"] = spelled(str(value))
         return headers
+
+
+def result_of(frame: bytes) -> bytes:
+    """The result that a frame brings, if it does."""
+    try:
+        return bytes(Parser().message(frame).result)
+    except Malformed:
+        return b""
 
 
 def spelled(value: str) -> str:
