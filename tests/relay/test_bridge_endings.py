@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,16 @@ MODERN = {"_meta": MODERN_META}
 def odd() -> Iterator[OddServer]:
     with odd_server() as server:
         yield server
+
+
+@pytest.fixture
+def old(odd, tmp_path) -> Iterator[RawClient]:
+    """A client of the server over HTTP+SSE (2024-11-05)."""
+    env = guard_env(tmp_path)
+    Path(env["MCPWATCH_CONFIG"]).write_text("max_frame_mb = 1\n")
+    with RawClient(bridge_command(f"http://127.0.0.1:{odd.port}/old"), env=env) as client:
+        client.initialize("2024-11-05")
+        yield client
 
 
 @pytest.fixture
@@ -82,3 +93,14 @@ def test_a_frame_that_the_server_does_not_take_holds_up_nothing(odd, client):
     wait_until(lambda: odd.methods().count("notifications/unanswered") == 3, "all of them")
     client.drain()
     assert client.wait() == 0
+
+
+def test_an_event_that_is_too_large_ends_a_session_over_sse_with_every_question(odd, old):
+    """Failed once: nothing was heard any more, and nobody was told."""
+    old.send(call(5, "held"))
+    wait_until(lambda: "tools/call" in odd.methods(), "the call")
+    old.send(call(6, "huge"))
+    told = [json.loads(old.recv()), json.loads(old.recv())]
+    assert [answer["id"] for answer in told] == [5, 6]
+    assert all("more than 1,048,576 bytes" in answer["error"]["message"] for answer in told)
+    assert old.wait() == 1

@@ -93,9 +93,12 @@ class OddServer:
         self.seen.append(frame)
         assert self._old is not None
         if "id" in frame and "method" in frame:
-            job = asyncio.ensure_future(self._answer(frame, self._old.write))
-            self._jobs.add(job)
+            self._jobs.add(asyncio.ensure_future(self._say(frame, self._old)))
         return web.Response(status=202)
+
+    async def _say(self, frame: Any, stream: web.StreamResponse) -> None:
+        with contextlib.suppress(ConnectionError):  # its client has left
+            await self._answer(frame, stream.write)
 
     async def _answer(self, frame: Any, write: Write) -> None:
         id, method = frame["id"], frame["method"]

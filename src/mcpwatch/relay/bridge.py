@@ -314,12 +314,19 @@ class Bridge:
         return response is not None
 
     async def _over_stream(self, response: aiohttp.ClientResponse) -> None:
+        """All that an HTTP+SSE server says comes here: with it ends the session, whatever ends it."""
+        note = "the server ended its stream"
         try:
             await self._events(response)
+        except TooLarge as error:
+            self._gate.violation(str(error), b"", from_server=True)
+            note = f"the server sent {error}: the session ends"
+        except (aiohttp.ClientError, ConnectionError) as error:
+            note = f"the server broke off: {error or type(error).__name__}"
         finally:
             response.close()
             self._server.hung_up()
-        await self._fail(list(self._session.session.asked_by_client.values()), "the server ended its stream")
+        await self._fail(list(self._session.session.asked_by_client.values()), note)
         self._end(1)
 
     # -- small parts -------------------------------------------------------------------------------------
