@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from yarl import URL
 
+from mcpwatch.relay import bridge_server
+from mcpwatch.relay.bridge_server import BridgedServer
+from mcpwatch.relay.http_upstream import Unreachable
 from relay.test_bridge import bridge_command
 from relay.test_lock_unread import send, unread, waiting
 from servers import guard_env
@@ -104,3 +111,41 @@ def test_an_event_that_is_too_large_ends_a_session_over_sse_with_every_question(
     assert [answer["id"] for answer in told] == [5, 6]
     assert all("more than 1,048,576 bytes" in answer["error"]["message"] for answer in told)
     assert old.wait() == 1
+
+
+def test_an_answer_over_sse_comes_though_the_client_sends_no_more(odd, old):
+    """Failed once: the bridge left as soon as the server had taken the question."""
+    old.send(call(5, "held"))
+    old.close_stdin()
+    wait_until(lambda: "tools/call" in odd.methods(), "the call")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        old.wait(0.5)  # for the bridge to notice; there is nothing to see of that
+    odd.go()
+    assert json.loads(old.recv())["id"] == 5
+    assert old.wait() == 0
+
+
+def test_a_signal_ends_the_wait_for_the_last_answers(odd, client):
+    client.send(call(5, "held"))
+    client.close_stdin()
+    wait_until(lambda: "tools/call" in odd.methods(), "the call")
+    client.process.send_signal(signal.SIGTERM)
+    assert client.wait() == 128 + signal.SIGTERM
+
+
+async def test_a_server_that_names_no_endpoint(monkeypatch):
+    """Failed once: the first request waited for ever, and one that was cancelled took it from all others."""
+    server = BridgedServer("srv", URL("http://127.0.0.1:9/sse"), {"Authorization": "x"}, lambda: "")
+    try:
+        server.endpoint = asyncio.get_running_loop().create_future()
+        gone = asyncio.ensure_future(server.post(b"{}", {}))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        assert not server.endpoint.done()
+        monkeypatch.setattr(bridge_server, "ENDPOINT_S", 0.0)
+        for _ in range(2):
+            with pytest.raises(Unreachable, match="named no endpoint"):
+                await server.post(b"{}", {})
+    finally:
+        await server.close()

@@ -26,13 +26,13 @@ from mcpwatch.protocol.events import Question
 from mcpwatch.protocol.message import Key
 from mcpwatch.relay.bridge_headers import ToolHeaders, error_in, one_line, result_of
 from mcpwatch.relay.bridge_output import Output
-from mcpwatch.relay.bridge_server import BridgedServer
+from mcpwatch.relay.bridge_server import BridgedServer, body_of
 from mcpwatch.relay.bridge_session import Conversation
 from mcpwatch.relay.child import complain, fault_of
 from mcpwatch.relay.framing import Frames, Oversize
 from mcpwatch.relay.http_events import Events, TooLarge
 from mcpwatch.relay.http_headers import SESSION
-from mcpwatch.relay.http_session import Looked, answers, numbers
+from mcpwatch.relay.http_session import LISTEN, Looked, answers, numbers
 from mcpwatch.relay.http_upstream import Unreachable, arriving
 from mcpwatch.relay.stdio import FAULT, Closed, frame_limit
 from mcpwatch.store.records import Outcome
@@ -68,6 +68,8 @@ class Bridge:
     async def _run(self, make_gate: Callable[..., Gate]) -> int:
         self._loop = loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = loop.create_future()
+        self._hurried: asyncio.Future[int] = loop.create_future()  # while the last answers are waited for
+        self._heard = asyncio.Event()  # something that may have been an answer
         for name in ("SIGTERM", "SIGINT", "SIGHUP"):
             if (number := getattr(signal, name, None)) is not None:
                 loop.add_signal_handler(number, self._end, 128 + number)
@@ -78,8 +80,8 @@ class Bridge:
         self._server = BridgedServer(*self._target, lambda: self._session.session.identity.protocol)
         threading.Thread(target=self._read, name="mcpwatch-stdin", daemon=True).start()
         code = await self._ended
-        if code == 0 and self._asking:
-            await asyncio.wait(list(self._asking.values()), timeout=LAST_S)
+        if code == 0:
+            code = await self._last()
         for task in [*self._tasks, *self._streams]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._streams, return_exceptions=True)
@@ -89,8 +91,29 @@ class Bridge:
         return code
 
     def _end(self, code: int) -> None:
-        if not self._ended.done():
-            self._ended.set_result(code)
+        ended = self._hurried if self._ended.done() else self._ended
+        if not ended.done():
+            ended.set_result(code)
+
+    async def _last(self) -> int:
+        """The client sends no more: what it waits for may still come, unless something else ends it. Returns the exit
+        code."""
+        answers = asyncio.ensure_future(self._last_answers())
+        either: list[asyncio.Future[Any]] = [answers, self._hurried]
+        await asyncio.wait(either, timeout=LAST_S, return_when=asyncio.FIRST_COMPLETED)
+        answers.cancel()
+        return self._hurried.result() if self._hurried.done() else 0
+
+    async def _last_answers(self) -> None:
+        waiting = True
+        while waiting:
+            self._heard.clear()
+            async with self._session.turn:
+                asked = self._session.session.asked_by_client.values()
+                waiting = any(question.method != LISTEN for question in asked)
+            if waiting:
+                await self._heard.wait()
+        await self._write(b"")  # when all before is written
 
     # -- the client's side -------------------------------------------------------------------------------
 
@@ -227,7 +250,7 @@ class Bridge:
                     resumed.close()
             await self._fail(asked, "the server ended the stream without an answer")
             return
-        body = await self._body(response)
+        body = await body_of(response, frame_limit())
         if self._server.endpoint is not None and response.status < 300:
             return  # the answer comes on the stream
         if response.status < 300 or answers(body, asked):
@@ -268,6 +291,7 @@ class Bridge:
             await self._write(one_line(looked.line))
         await self._say(looked.said)
         self._tell(looked.told)
+        self._heard.set()
         if self._session.modern:
             for question in ended:
                 self._stop_asking(question)
@@ -279,16 +303,7 @@ class Bridge:
             code, message = error_in(body) or (UNREACHABLE, f"mcpwatch: {note}")
             if self._session.fail(question, Outcome.ERROR, note, f"http {status}" if status else ""):
                 await self._write(replies.error(question.id, code, message))
-
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        parts = []
-        size = 0
-        async for chunk in response.content.iter_any():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > frame_limit():
-                raise TooLarge(f"an answer of more than {frame_limit():,} bytes")
-        return b"".join(parts)
+        self._heard.set()
 
     async def _listen(self) -> None:
         """The stream on which the server speaks by itself, for as long as the session lasts."""
@@ -369,6 +384,7 @@ class Bridge:
                 self._stop_asking(question)
         self._tell(looked.told)
         await self._say(looked.said)  # last: a client may not read
+        self._heard.set()
 
     def _on_visible(self, kinds: set[str]) -> None:
         self._spawn(self._shown(kinds))

@@ -11,12 +11,14 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from mcpwatch.relay.http_events import TooLarge
 from mcpwatch.relay.http_headers import LAST_EVENT, SESSION, VERSION
 from mcpwatch.relay.http_types import EVENTS, JSON
 from mcpwatch.relay.http_upstream import Unreachable, ask, joined, pool, same_origin
 from mcpwatch.relay.oauth_tokens import Fresh
 
 GOODBYE_S: Final = 2.0  # for ending the session
+ENDPOINT_S: Final = 15.0  # for an HTTP+SSE server to say where frames are to be sent
 _BOTH: Final = f"{JSON}, {EVENTS}"
 
 
@@ -38,7 +40,7 @@ class BridgedServer:
 
     async def post(self, line: bytes, extra: Mapping[str, str]) -> aiohttp.ClientResponse:
         """The answer to a frame, its body unread. Raises `Unreachable`."""
-        url = await self.endpoint if self.endpoint is not None else self._url
+        url = await self._named(self.endpoint) if self.endpoint is not None else self._url
         return await ask(self._http, "POST", url, await self._headers(extra, _BOTH), line.strip())
 
     async def listen(self, mark: str | None = None) -> aiohttp.ClientResponse:
@@ -74,10 +76,15 @@ class BridgedServer:
         else:
             self.endpoint.set_exception(Unreachable("the server names an endpoint on another server"))
 
-    def hung_up(self) -> None:
-        """The stream of an HTTP+SSE server has ended."""
+    def hung_up(self, why: str = "the server named no endpoint") -> None:
+        """An HTTP+SSE server will not say where frames are to be sent, if it has not: its stream has ended."""
         if self.endpoint is not None and not self.endpoint.done():
-            self.endpoint.set_exception(Unreachable("the server named no endpoint"))
+            self.endpoint.set_exception(Unreachable(why))
+
+    async def _named(self, endpoint: asyncio.Future[URL]) -> URL:
+        await asyncio.wait([endpoint], timeout=ENDPOINT_S)
+        self.hung_up(f"the server named no endpoint within {ENDPOINT_S:.0f} seconds")
+        return endpoint.result()
 
     async def close(self) -> None:
         """End the session, if there is one."""
@@ -102,3 +109,15 @@ class BridgedServer:
             headers[VERSION] = protocol
         headers.update(extra)
         return headers
+
+
+async def body_of(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The whole body of an answer. Raises `TooLarge`."""
+    parts = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"an answer of more than {limit:,} bytes")
+    return b"".join(parts)
