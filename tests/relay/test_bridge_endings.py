@@ -17,6 +17,7 @@ from yarl import URL
 from mcpwatch.relay import bridge_server
 from mcpwatch.relay.bridge_server import BridgedServer
 from mcpwatch.relay.http_upstream import Unreachable
+from mcpwatch.store.ledger import Ledger
 from relay.test_bridge import bridge_command
 from relay.test_lock_unread import send, unread, waiting
 from servers import guard_env
@@ -36,17 +37,31 @@ def odd() -> Iterator[OddServer]:
 @pytest.fixture
 def old(odd, tmp_path) -> Iterator[RawClient]:
     """A client of the server over HTTP+SSE (2024-11-05)."""
-    env = guard_env(tmp_path)
-    Path(env["MCPWATCH_CONFIG"]).write_text("max_frame_mb = 1\n")
-    with RawClient(bridge_command(f"http://127.0.0.1:{odd.port}/old"), env=env) as client:
+    with RawClient(bridge_command(f"http://127.0.0.1:{odd.port}/old"), env=small_frames(tmp_path)) as client:
         client.initialize("2024-11-05")
         yield client
 
 
 @pytest.fixture
 def client(odd, tmp_path) -> Iterator[RawClient]:
-    with RawClient(bridge_command(f"http://127.0.0.1:{odd.port}/mcp"), env=guard_env(tmp_path)) as client:
+    with RawClient(bridge_command(f"http://127.0.0.1:{odd.port}/mcp"), env=small_frames(tmp_path)) as client:
         yield client
+
+
+def small_frames(directory: Path) -> dict[str, str]:
+    """The environment of a guard that relays frames of up to 1 MiB."""
+    env = guard_env(directory)
+    Path(env["MCPWATCH_CONFIG"]).write_text("max_frame_mb = 1\n")
+    return env
+
+
+def violations(directory: Path) -> list[str]:
+    """What is on record of them, when the guard has ended."""
+    ledger = Ledger.open(directory / "state" / "state.db")
+    try:
+        return [row.note for row in ledger.latest_calls(100) if row.outcome == "violation"]
+    finally:
+        ledger.close()
 
 
 def call(id: int, tool: str, **params: Any) -> dict[str, Any]:
@@ -102,7 +117,7 @@ def test_a_frame_that_the_server_does_not_take_holds_up_nothing(odd, client):
     assert client.wait() == 0
 
 
-def test_an_event_that_is_too_large_ends_a_session_over_sse_with_every_question(odd, old):
+def test_an_event_that_is_too_large_ends_a_session_over_sse_with_every_question(odd, old, tmp_path):
     """Failed once: nothing was heard any more, and nobody was told."""
     old.send(call(5, "held"))
     wait_until(lambda: "tools/call" in odd.methods(), "the call")
@@ -111,6 +126,17 @@ def test_an_event_that_is_too_large_ends_a_session_over_sse_with_every_question(
     assert [answer["id"] for answer in told] == [5, 6]
     assert all("more than 1,048,576 bytes" in answer["error"]["message"] for answer in told)
     assert old.wait() == 1
+    assert violations(tmp_path) == ["an event of more than 1,048,576 bytes"]
+
+
+def test_one_in_the_answer_to_a_post_ends_that_only(client, tmp_path):
+    """It was not on record."""
+    client.initialize()
+    assert "more than 1,048,576 bytes" in client.call("huge")["error"]["message"]
+    assert "result" in client.call("plain")
+    client.drain()
+    assert client.wait() == 0
+    assert violations(tmp_path) == ["an event of more than 1,048,576 bytes"]
 
 
 def test_an_answer_over_sse_comes_though_the_client_sends_no_more(odd, old):

@@ -224,6 +224,7 @@ class Bridge:
             finally:
                 response.close()
         except (Unreachable, TooLarge) as error:
+            self._noted(error)
             await self._fail(asked, str(error))
             return
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
@@ -310,13 +311,16 @@ class Bridge:
         mark: str | None = None
         while True:
             retry_s = RETRY_S
-            with contextlib.suppress(Unreachable, aiohttp.ClientError, TooLarge):
+            with contextlib.suppress(Unreachable, aiohttp.ClientError):
                 response = await self._server.listen(mark)
                 try:
                     if response.status >= 300:
                         return
                     newer, retry_s = await self._events(response, resumed=mark is not None)
                     mark = newer or mark
+                except TooLarge as error:
+                    self._noted(error)
+                    mark = None  # or it came again
                 finally:
                     response.close()
             await asyncio.sleep(max(retry_s, 0.05))
@@ -334,7 +338,7 @@ class Bridge:
         try:
             await self._events(response)
         except TooLarge as error:
-            self._gate.violation(str(error), b"", from_server=True)
+            self._noted(error)
             note = f"the server sent {error}: the session ends"
         except (aiohttp.ClientError, ConnectionError) as error:
             note = f"the server broke off: {error or type(error).__name__}"
@@ -343,6 +347,10 @@ class Bridge:
             self._server.hung_up()
         await self._fail(list(self._session.session.asked_by_client.values()), note)
         self._end(1)
+
+    def _noted(self, error: Exception) -> None:
+        if isinstance(error, TooLarge):
+            self._gate.violation(str(error), b"", from_server=True)
 
     # -- small parts -------------------------------------------------------------------------------------
 
