@@ -83,10 +83,20 @@ class Flow:
     # -- POST --------------------------------------------------------------------------------------------
 
     async def post(self) -> web.StreamResponse:
-        """A frame of the client's."""
+        """A frame of the client's. Its session ends with it if nobody keeps that."""
+        body = await read_body(self._request, self._server.limit)
+        session = self._server.session_of(self._request, body)
+        try:
+            return await self._post(session, body)
+        finally:
+            if self._opened:
+                self._server.introduce(self._request, session)
+            elif not (session.kept or session.fleeting):
+                session.end()
+                self._server.is_open(session)
+
+    async def _post(self, session: HttpSession, body: bytes) -> web.StreamResponse:
         server = self._server
-        body = await read_body(self._request, server.limit)
-        session = server.session_of(self._request, body)
         looked = await server.look(session, session.from_client, body)
         if looked.asked:
             self._compare(session, looked.asked[0], body)
@@ -197,11 +207,6 @@ class Flow:
             session.listening = None
         if session.resumed is stream:
             session.resumed = None
-        if not (session.kept or session.fleeting or stream.lasting):
-            if self._opened:
-                self._server.introduce(self._request, session)
-            else:
-                session.end()
         if session.fleeting:
             session.over()
         self._server.is_open(session)
