@@ -4,6 +4,7 @@ stream of HTTP+SSE (2024-11-05), on one that broke and is resumed, from a server
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -190,6 +191,23 @@ def test_a14_on_a_stream_that_has_resumed_it_already(running, ledger):
     lock.lock(ledger, by="test")
     assert code_of(next(resumed.frames())["result"]) == "panic"
     listening.leave()
+
+
+def test_requests_of_one_session_stay_together_when_the_gateway_was_restarted(rogue, running, ledger):
+    """Failed once: two at a time, of a session the gateway did not know, were two sessions."""
+    client = HttpClient(f"http://127.0.0.1:{rogue}/mcp")
+    client.initialize()
+    client.url = HttpClient(running.url()).url
+    waiting = threading.Thread(target=lambda: client.call("silent").body())
+    waiting.start()
+    wait_until(lambda: any("silent" in x["body"] for x in seen(rogue)["seen"]), "the first request at the server")
+    frames = client.call("asks").frames()
+    assert client.post({"jsonrpc": "2.0", "id": next(frames)["id"], "result": {"roots": []}}).status == 202
+    assert next(frames)["result"]["content"][0]["text"] == "asked"
+    wait_until(lambda: len(ledger.latest_calls(9)) == 3, "the records")
+    assert len(ledger.sessions()) == 1
+    lock.lock(ledger, by="test")
+    waiting.join(15)
 
 
 @pytest.mark.parametrize(

@@ -86,14 +86,15 @@ class Flow:
         """A frame of the client's. Its session ends with it if nobody keeps that."""
         body = await read_body(self._request, self._server.limit)
         session = self._server.session_of(self._request, body)
+        session.requests += 1
         try:
             return await self._post(session, body)
         finally:
+            session.requests -= 1
             if self._opened:
                 self._server.introduce(self._request, session)
-            elif not (session.kept or session.fleeting):
-                session.end()
-                self._server.is_open(session)
+            elif not (session.requests or session.fleeting):
+                self._server.arrived(self._word, session)
 
     async def _post(self, session: HttpSession, body: bytes) -> web.StreamResponse:
         server = self._server
@@ -227,7 +228,7 @@ class Flow:
         server = self._server
         try:
             upstream = self._upstream = await ask(server.http, "GET", self._url, self._headers)
-            session = server.sessions.get(self._word or "") or server.new_session()
+            session = server.known(self._word) or server.new_session()
             self._keep(session, upstream)
             if not _is_stream(upstream):
                 data = await self._read(upstream)

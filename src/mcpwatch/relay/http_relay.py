@@ -77,6 +77,7 @@ class HttpServer:
         self._loop = asyncio.get_running_loop()
         self._shown = shown(url)
         self.sessions: dict[str, HttpSession] = {}
+        self._arriving: dict[str, HttpSession] = {}  # under words we do not know, such as those of before a restart
         self.endpoints: dict[str, tuple[HttpSession, URL]] = {}  # of HTTP+SSE streams (2024-11-05), by a word of ours
         self._open: set[HttpSession] = set()  # with something unanswered
         self._live: set[HttpSession] = set()  # with a stream to their client
@@ -111,13 +112,29 @@ class HttpServer:
             key = client.group(1) if client else b"-"
             version = said.group(1).decode("utf-8", "replace") if said else header[:40]
             return self._strangers.session(version.encode() + key, _identity(key, version))
-        if word is not None or b'"initialize"' in body:
+        if word is not None:
+            if word not in self._arriving:
+                self._arriving[word] = self.new_session()
+            return self._arriving[word]
+        if b'"initialize"' in body:
             return self.new_session()
         return self._strangers.session(_agent(request), Identity("", "", header[:40]))
+
+    def known(self, word: str | None) -> HttpSession | None:
+        """The session under this word, if there is one."""
+        return self.sessions.get(word or "") or self._arriving.get(word or "")
 
     def introduce(self, request: web.BaseRequest, session: HttpSession) -> None:
         """The server keeps no sessions: what comes from this program is of the client that said hello."""
         self._strangers.introduce(_agent(request), session)
+
+    def arrived(self, word: str | None, session: HttpSession) -> None:
+        """The last request under way of a session has its end, and with it the session, if the server keeps none."""
+        if word is not None and self._arriving.get(word) is session:
+            del self._arriving[word]
+        if not session.kept:
+            session.end()
+            self.is_open(session)
 
     def new_session(self) -> HttpSession:
         """A session with a row of its own, of which the server has not said that it is one."""

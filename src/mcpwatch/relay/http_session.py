@@ -103,6 +103,7 @@ class HttpSession(Exchange):
         self.fleeting = fleeting  # it is one request of a client whose seat outlives it
         self.asked_here: list[Question] = []  # by the server; of a fleeting one, others of its client answer them
         self.kept = False  # the server has a word for it
+        self.requests = 0  # POSTs that are under way
         self.gone = False  # the server has said that it is over: it is, once what is open has its own end
         self.used = 0.0  # when it was last heard of, on the loop's clock
         self.pumped = 0  # event streams of the server that are being passed on
