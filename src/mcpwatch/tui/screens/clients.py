@@ -28,7 +28,7 @@ from mcpwatch.tui.wiring import Action, Plan, Wiring
 if TYPE_CHECKING:
     from mcpwatch.tui.app import McpWatchApp
 
-HINT = "space select · a all · enter wrap · u unwrap · r look again · esc close"
+HINT = "space select · enter wrap · u unwrap · a all · r look again · esc close"
 READING: Line = [("reading…", "dim")]
 SETTLE_S = 0.1  # a cursor that runs through the list plans nothing on its way
 

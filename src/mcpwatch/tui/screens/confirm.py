@@ -7,22 +7,19 @@ from textual.widget import Widget
 
 from mcpwatch.tui import fmt
 from mcpwatch.tui.screens.dialog import Dialog
-from mcpwatch.tui.widgets.controls import FlatButton, Words
+from mcpwatch.tui.widgets.controls import FlatButton, Prose
 
 
 class QuitScreen(Dialog):
     HEADING = "Quit"
 
     def body(self) -> list[Widget]:
-        words = Words(height=3)
         sessions = fmt.plural(len(self.host.model.sessions), "session")
         if self.host.demo:
-            words.set(
-                [("The demo ends with this screen: its agent, its servers", "fg")],
-                [("and its state go away. Nothing of yours was touched.", "fg")],
-            )
+            said = "The demo ends with this screen: its agent, its servers and its state go away."
+            words = Prose([(f"{said} Nothing of yours was touched.", "fg")])
         else:
-            words.set(
+            words = Prose(
                 [(f"{sessions} under guard. Only this screen closes:", "fg")],
                 [("protection stays on, and so does a lock.", "bold")],
             )

@@ -20,15 +20,17 @@ from mcpwatch.store.database import StateError
 from mcpwatch.tui import fmt, keys
 from mcpwatch.tui.cells import Line
 from mcpwatch.tui.safe_text import safe_text
-from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
+from mcpwatch.tui.widgets.controls import Field, FlatButton, Prose, Words
 
 if TYPE_CHECKING:
     from mcpwatch.tui.app import McpWatchApp
 
 
 class Dialog(ModalScreen[bool]):
-    """A framed box in the middle of the screen. Dismissed with whether something was done."""
+    """A framed box in the middle of the screen. Dismissed with whether something was done. Where it does not fit its
+    body scrolls, and the hint and the buttons stay in sight."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("dialog", "fields", "open"),
         Binding("enter", "go_on", "The next field", show=False, priority=True),
@@ -40,7 +42,9 @@ class Dialog(ModalScreen[bool]):
         return cast("McpWatchApp", self.app)
 
     def compose(self) -> ComposeResult:
-        box = Vertical(*self.body(), id="box")
+        body = self.body()
+        end = [widget for widget in body if widget.id == "hint" or widget.has_class("buttons")]
+        box = Vertical(*[widget for widget in body if widget not in end], Vertical(*end, id="end"), id="box")
         box.border_title = Content(self.HEADING)
         yield box
 
@@ -78,7 +82,7 @@ class Attempt(Dialog):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hint = Words(id="hint", height=2)
+        self.hint = Prose(id="hint")
         self._busy = self._next = self._allowed = False
         self._idle = asyncio.Event()
         self._message = ""

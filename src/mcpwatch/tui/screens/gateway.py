@@ -13,19 +13,18 @@ from textual.widget import Widget
 
 from mcpwatch.relay.gateway_service import UNIT
 from mcpwatch.tui import fmt, keys
-from mcpwatch.tui.cells import Line, wrap
+from mcpwatch.tui.cells import Line
 from mcpwatch.tui.gateway_calls import in_thread, tail
 from mcpwatch.tui.gateway_view import GatewayView, facts, log_lines
 from mcpwatch.tui.gateway_worker import GatewayWorker
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.screens.dialog import Dialog
-from mcpwatch.tui.widgets.controls import FlatButton, Words
+from mcpwatch.tui.widgets.controls import FlatButton, Prose
 from mcpwatch.tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
     from mcpwatch.tui.app import McpWatchApp
 
-WIDTH = 64
 LOG_S = 1.0
 
 
@@ -45,9 +44,7 @@ class Asking(Dialog):
         raise NotImplementedError
 
     def body(self) -> list[Widget]:
-        lines = wrap(self.question(), WIDTH)
-        self._words = Words(height=len(lines) + 1)
-        self._words.set(*[[(line, "fg")] for line in lines])
+        self._words = Prose([(self.question(), "fg")])
         self._buttons = self.choices()
         return [self._words, self.buttons(*self._buttons)]
 

@@ -11,13 +11,12 @@ from textual.widget import Widget
 from mcpwatch.guard.limits import DEFAULTS, breach, format_value, loosens, parse_limit_value, unreachable
 from mcpwatch.store.records import Dimension, Limit, Usage
 from mcpwatch.tui import fmt, keys
-from mcpwatch.tui.cells import Line, bar, fit, wrap
+from mcpwatch.tui.cells import Line, bar, fit
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.screens.dialog import Attempt
-from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
+from mcpwatch.tui.widgets.controls import Field, FlatButton, Prose, Words
 from mcpwatch.tui.widgets.meters import WARN_PERCENT, percent_text
 
-WIDTH = 66
 MOST = 8  # rows; more limits than these are managed on the command line
 
 
@@ -52,7 +51,7 @@ class LimitsScreen(Attempt):
             row = self.row(fit(label, 17), field, state)
             row.add_class("limit")
             rows.append(row)
-        self._says = Words(height=5)
+        self._says = Prose(id="told")
         self._password = Field(password=True, id="secret", placeholder="only to raise a limit")
         secret = [self.row("Password", self._password)] if self.host.model.policy.has_password else []
         return [
@@ -80,6 +79,9 @@ class LimitsScreen(Attempt):
         self.set_focus(self._fields[0])
         self.call_after_refresh(self._check)
 
+    def on_resize(self) -> None:
+        self._check()
+
     def _typed(self) -> tuple[list[Limit | None], list[str]]:
         """The limits as typed, None where there is none or it is wrong, and what is wrong."""
         limits: list[Limit | None] = []
@@ -105,11 +107,7 @@ class LimitsScreen(Attempt):
         lines: list[tuple[str, str]] = [(f"✗ {text}", "danger") for text in wrong]
         if not wrong:
             lines = self._consequences([limit for limit in limits if limit is not None])
-        out: list[Line] = [[]]
-        for text, style in lines:
-            out += [[(part, style)] for part in wrap(text, WIDTH)]
-        self._says.styles.height = max(5, len(out) + 1)
-        self._says.set(*out)
+        self._says.set(*[[line] for line in lines])
 
     def _state(self, limit: Limit | None, used: int) -> Line:
         if limit is None:
@@ -117,13 +115,12 @@ class LimitsScreen(Attempt):
         usage = Usage(limit, used)
         style = "danger" if usage.percent >= 100 else "caution" if usage.percent >= WARN_PERCENT else "safe"
         full, empty = bar(usage.percent, 10)
+        gauge: Line = [("▕", "dim"), (full, style), (empty, "track"), ("▏", "dim")]
+        gauge = gauge if self.size.width >= 72 else []
         percent = percent_text(usage.percent)
         return [
             (f" {fmt.amount(limit.dimension, used):<10}", "fg"),
-            ("▕", "dim"),
-            (full, style),
-            (empty, "track"),
-            ("▏", "dim"),
+            *gauge,
             (f"{percent:>6}", style),
             (" !!" if usage.percent >= 100 else " !" if usage.percent >= WARN_PERCENT else "", style),
         ]

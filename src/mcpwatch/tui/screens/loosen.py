@@ -5,13 +5,10 @@ from __future__ import annotations
 from textual import on
 from textual.widget import Widget
 
-from mcpwatch.tui.cells import wrap
 from mcpwatch.tui.rows import ToolLine
 from mcpwatch.tui.screens.dialog import Attempt
 from mcpwatch.tui.source import Text
-from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
-
-WIDTH = 60
+from mcpwatch.tui.widgets.controls import Field, FlatButton, Prose
 
 
 class LoosenScreen(Attempt):
@@ -30,12 +27,9 @@ class LoosenScreen(Attempt):
 
     def body(self) -> list[Widget]:
         self._has = self.host.model.policy.has_password
-        lines = wrap(self.why(), WIDTH)
-        words = Words(height=len(lines) + 1)
-        words.set(*[[(line, "fg")] for line in lines])
         self._field = Field(password=self._has, id="secret", placeholder="" if self._has else f"type {self.WORD}")
         return [
-            words,
+            Prose([(self.why(), "fg")]),
             self.row("Password" if self._has else f"Type {self.WORD}", self._field),
             self.hint,
             self.buttons(FlatButton("Cancel", "esc", id="cancel"), FlatButton(self.BUTTON, "enter", id="ok")),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from textual import on
 from textual.widget import Widget
 
-from mcpwatch.tui.cells import wrap
 from mcpwatch.tui.screens.dialog import Attempt
-from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
+from mcpwatch.tui.widgets.controls import Field, FlatButton, Prose, Words
 
 LEAST = 8
-WIDTH = 60
 
 
 class PasswordScreen(Attempt):
@@ -29,15 +27,12 @@ class PasswordScreen(Attempt):
         why = "It is asked for whatever loosens: unlocking, raising a limit, observing."
         if self._arm:
             why = "Arming needs a password: without one, nobody could prove to be you when it locks. " + why
-        lines = wrap(why, WIDTH)
-        words = Words(height=len(lines) + 1)
-        words.set(*[[(line, "fg")] for line in lines])
         self._current = Field(password=True, id="current", goes_on=True)
         self._new = Field(password=True, id="new", goes_on=True)
         self._again = Field(password=True, id="again")
         self._live = Words(height=1)
         return [
-            words,
+            Prose([(why, "fg")]),
             *([self.row("Current password", self._current)] if self._has else []),
             self.row("New password", self._new),
             self.row("The same again", self._again),

@@ -11,13 +11,12 @@ from textual.widget import Widget
 
 from mcpwatch.clients.plan import Change
 from mcpwatch.tui import fmt, keys
-from mcpwatch.tui.cells import Line, fit, wrap
+from mcpwatch.tui.cells import Line
 from mcpwatch.tui.client_rows import where
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.screens.dialog import Dialog
-from mcpwatch.tui.widgets.controls import Field, FlatButton, Words
+from mcpwatch.tui.widgets.controls import Field, FlatButton, Prose
 
-WIDTH = 66
 MOST = 6  # files named one by one
 WORD = "UNWRAP"
 
@@ -32,22 +31,19 @@ class Rewire(Dialog):
     def says(self) -> list[str]:
         raise NotImplementedError
 
-    def _words(self) -> Words:
+    def _words(self) -> Prose:
         ascii = self.host.ascii
         lines: list[Line] = []
         for change in self._changes[:MOST]:
             path = where(str(change.file.path), self.host.wiring.home, ascii=ascii)
             names = ", ".join(safe_text(s.server.name, limit=40, lines="show", ascii=ascii) for s in change.steps)
             said = f"  {fmt.plural(len(change.steps), 'server')}: {names}"
-            lines += [[(change.file.client.name, "bold"), (f"  {path}", "fg")], [(fit(said, WIDTH), "dim")]]
+            lines += [[(change.file.client.name, "bold"), (f"  {path}", "fg")], [(said, "dim")]]
         if len(self._changes) > MOST:
             lines.append([(f"and {fmt.plural(len(self._changes) - MOST, 'other file')}", "fg")])
         for said in self.says():
-            lines += [[], *[[(part, "fg")] for part in wrap(said, WIDTH)]]
-        lines.append([])
-        words = Words(height=len(lines))
-        words.set(*lines)
-        return words
+            lines += [[], [(said, "fg")]]
+        return Prose(*lines)
 
     def _title(self, verb: str) -> str:
         n = sum(len(change.steps) for change in self._changes)
@@ -82,7 +78,7 @@ class UnwrapScreen(Rewire):
     def body(self) -> list[Widget]:
         self.HEADING = self._title("Take mcpwatch away from")
         self._field = Field(id="word", placeholder=f"type {WORD}")
-        self._hint = Words(id="hint")
+        self._hint = Prose(id="hint")
         return [
             self._words(),
             self.row(f"Type {WORD}", self._field),

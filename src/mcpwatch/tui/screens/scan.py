@@ -19,13 +19,12 @@ from mcpwatch.tui.definition import heading
 from mcpwatch.tui.safe_text import safe_text
 from mcpwatch.tui.scan_text import done, spending, state_words, sums
 from mcpwatch.tui.screens.dialog import Dialog
-from mcpwatch.tui.widgets.controls import FlatButton, Words
+from mcpwatch.tui.widgets.controls import FlatButton, Prose
 from mcpwatch.tui.widgets.pager import Pager
 
 if TYPE_CHECKING:
     from mcpwatch.tui.app import McpWatchApp
 
-WIDTH = 64
 WHAT_LEAVES = (
     "The LLM can look at what your servers tell the model, and find what rules cannot. For that it reads whole"
     " definitions: names, descriptions and schemas of tools, prompts and resources, and servers' instructions."
@@ -50,12 +49,10 @@ class OptInScreen(Dialog):
         )
         lines: list[Line] = []
         for paragraph in paragraphs:
-            lines += [*([(part, "fg")] for part in wrap(paragraph, WIDTH)), []]
-        words = Words(height=len(lines))
-        words.set(*lines)
+            lines += [[], [(paragraph, "fg")]]
         self._later = FlatButton("Not now", "esc", id="cancel")
         return [
-            words,
+            Prose(*lines[1:]),
             self.buttons(self._later, FlatButton("Keep them here", id="no"), FlatButton("Send them", id="yes")),
         ]
 

@@ -7,12 +7,10 @@ from textual.widget import Widget
 
 from mcpwatch.store.records import Dimension, Limit
 from mcpwatch.tui import fmt
-from mcpwatch.tui.cells import Line, fit, wrap
+from mcpwatch.tui.cells import Line, fit
 from mcpwatch.tui.screens.dialog import Attempt
-from mcpwatch.tui.widgets.controls import Choice, Field, FlatButton, Words
+from mcpwatch.tui.widgets.controls import Choice, Field, FlatButton, Prose
 from mcpwatch.tui.widgets.lock_banner import sentence
-
-WIDTH = 60
 
 
 class UnlockScreen(Attempt):
@@ -21,7 +19,7 @@ class UnlockScreen(Attempt):
     def body(self) -> list[Widget]:
         policy = self.host.model.policy
         self._word = not policy.has_password
-        self._why = Words(height=5)
+        self._why = Prose(id="why")
         self._field = Field(password=not self._word, id="secret", placeholder="type UNLOCK" if self._word else "")
         self._after = Choice(
             "count only calls made from now on",
@@ -51,13 +49,12 @@ class UnlockScreen(Attempt):
         when = fmt.moment(lock.since_utc, host.zone, host.now())
         text = sentence(lock, ascii=host.ascii)
         text = f"Locked {when}: {text}"
-        lines: list[Line] = [[(part, "fg")] for part in wrap(text, WIDTH)[:2]]
+        lines: list[Line] = [[(text, "fg")]]
         lines.append([(f"{fmt.plural(lock.refused, 'call')} refused since then.", "dim")])
         if self._word:
             lines.append([("No password is set: a person at a terminal types the word.", "caution")])
         else:
             lines += self._tripped(lock.code, lock.since_utc)
-        self._why.styles.height = max(len(lines), 5 if lock.code != "panic" else 0) + 1
         self._why.set(*lines)
 
     def _tripped(self, code: str, since_utc: int) -> list[Line]:
@@ -67,9 +64,10 @@ class UnlockScreen(Attempt):
             return []
         limit: Limit = min(limits, key=lambda x: x.window_s)
         top, total = model.top_tools(limit.window_s, since_utc)
+        width = 34 if self.size.width >= 72 else 22
         unit = "calls" if limit.dimension == Dimension.CALLS else "calls counted"
         return [
-            [("  ", "fg"), (fit(name, 34), "fg"), (f" {n:>4}", "bold"), (f" of {total} {unit}", "dim")]
+            [("  ", "fg"), (fit(name, width), "fg"), (f" {n:>4}", "bold"), (f" of {total} {unit}", "dim")]
             for name, n in top
         ]
 

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Input
 
-from mcpwatch.tui.cells import Line
+from mcpwatch.tui.cells import Line, wrap_spans
 from mcpwatch.tui.widgets.lines import Lines
 
 
@@ -132,3 +133,23 @@ class Words(Lines):
 
     def draw(self, width: int, height: int) -> list[Line]:
         return self._lines
+
+
+class Prose(Words):
+    """Lines that break at words to whatever width there is, and are as high as that takes."""
+
+    def __init__(self, *lines: Line, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines = list(lines)
+        self.styles.height = "auto"
+
+    def set(self, *lines: Line) -> None:
+        if list(lines) != self._lines:
+            super().set(*lines)
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.draw(width, 0))
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return [part for line in self._lines for part in wrap_spans(line, max(1, width))]

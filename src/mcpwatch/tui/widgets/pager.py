@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import events
 
-from mcpwatch.tui.cells import Line, Span
+from mcpwatch.tui.cells import Line, Span, width_of
 from mcpwatch.tui.widgets.linelist import LineList
 
 
@@ -29,7 +29,11 @@ class Pager(LineList[tuple[int, Line]]):
         return [(f" {self._title} ", "title")], [(more, "dim")] if more else []
 
     def foot(self) -> list[Span]:
-        return [(f" {self._hint} ", "dim")] if self._hint else []
+        """The keys; where there is no room for all, those before the last give way."""
+        parts = self._hint.split(" · ")
+        while len(parts) > 2 and width_of([(" · ".join(parts), "dim")]) + 6 > self.size.width:
+            del parts[-2]
+        return [(f" {' · '.join(parts)} ", "dim")] if self._hint else []
 
     def nothing(self) -> list[str]:
         return [""]
