@@ -21,7 +21,7 @@ from mcpwatch.store.deferred import Deferred, Work
 from mcpwatch.store.entry import SessionEntry
 from mcpwatch.store.ledger import Ledger
 from mcpwatch.store.mask import masked, masked_name, preview
-from mcpwatch.store.records import Call, counted
+from mcpwatch.store.records import Call, Outcome, counted
 from mcpwatch.store.retention import EVERY_NS, Retention
 from mcpwatch.store.transaction import Transaction
 from mcpwatch.store.usage import UsageBook
@@ -34,6 +34,7 @@ RETRY_S = 1.0  # between tries while the state file cannot be written
 NOTE_MOST = 1024  # characters of a note, or of a code
 CHUNK = 64  # rows to an INSERT
 BATCH = 256  # rows to a transaction: an armed gate waits for at most one
+_REFUSED = str(Outcome.REFUSED)
 _COLUMNS = 22
 _ROW = "(" + ",".join("?" * _COLUMNS) + ")"
 _INSERT_CHUNK = "INSERT OR REPLACE INTO calls VALUES " + ",".join([_ROW] * CHUNK)
@@ -313,10 +314,12 @@ class Recorder:
         method = call.method if call.method == "tools/call" else masked_name(call.method)
         # Of what is no plain int or str, sqlite3 asks each time how it is to be bound: 0.3 µs, for a bool too.
         code, note = call.code and _masked_note(call.code), call.note and _masked_note(call.note)
+        outcome = call.outcome
+        cost = 0 if outcome == _REFUSED else call.cost  # what a limit or a cap compared was not spent
         return (
             session << 32 | call.n, rev, session, self._server, method, masked_name(call.tool), +call.from_server,
             +call.protected, call.started_utc, call.duration_ns, call.arguments_bytes, call.result_bytes,
-            call.tokens_in, call.tokens_out, call.tokens_method, call.cost, call.outcome, code, note, flags,
+            call.tokens_in, call.tokens_out, call.tokens_method, cost, outcome, code, note, flags,
             arguments, result,
         )  # fmt: skip
 
