@@ -275,7 +275,8 @@ class Recorder:
             for start in range(0, whole, CHUNK):
                 db.execute(_INSERT_CHUNK, list(chain.from_iterable(rows[start : start + CHUNK])))
             db.executemany(_INSERT_ONE, rows[whole:])
-            self._usage.add(db, (call for call, done in self._unwritten.values() if done))
+            self._usage.add(db, self._unwritten.values())
+        self._usage.committed()
 
     def _write_warnings(self, tx: Transaction) -> None:
         lost, lists, warnings = self._lost, self._deferred.lost, list(self._warnings)

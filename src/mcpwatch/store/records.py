@@ -77,6 +77,7 @@ class Call(msgspec.Struct, gc=False):
     flags: str = (
         ""  # comma separated: unlisted, late, retry, would-lock:<limit>, unquoted (bodies left out in a flood)
     )
+    figured: tuple[int, int] | None = None  # tokens and cost its tool's figures have of it, where more may come
 
 
 def is_retry(call: Call) -> bool:

@@ -15,6 +15,7 @@ MOST_NAMES = 2000  # rows of one server; names it listed get one until there are
 LONGEST_NAME = 200  # characters; a longer one is cut, and told apart by a digest
 _REFUSED = str(Outcome.REFUSED)
 _FAILED = frozenset(map(str, (Outcome.ERROR, Outcome.TIMED_OUT, Outcome.VIOLATION)))
+_UNANSWERED = frozenset(map(str, (Outcome.CANCELLED, Outcome.TIMED_OUT)))
 _ADD = (
     "INSERT INTO tool_usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (server, tool) DO UPDATE SET"
     " calls = calls + excluded.calls, errors = errors + excluded.errors, refused = refused + excluded.refused,"
@@ -41,17 +42,24 @@ class UsageBook:
     def __init__(self, server: str) -> None:
         self._server = server
         self._known: set[str] = set()  # names with a row of their own
+        self._added: list[tuple[Call, tuple[int, int]]] = []  # to calls that may be answered yet; not committed
 
     def forget(self) -> None:
         """Another file is written to."""
         self._known = set()
 
-    def add(self, db: sqlite3.Connection, done: Iterable[Call]) -> None:
-        """Add the calls that are done."""
-        figures = _figures(done)
+    def add(self, db: sqlite3.Connection, calls: Iterable[tuple[Call, bool]]) -> None:
+        """Add the calls that are done, and what a late answer brings to one that was. `committed` is to follow."""
+        figures, self._added = _figures(calls)
         if figures:
             rows = self._rows(db, figures)
             db.executemany(_ADD, [(self._server, name, *added) for name, added in rows])
+
+    def committed(self) -> None:
+        """What was added stands in the file."""
+        for call, figured in self._added:
+            call.figured = figured
+        self._added = []
 
     def _rows(self, db: sqlite3.Connection, figures: dict[str, list[Any]]) -> list[tuple[str, list[Any]]]:
         names = {tool: usage_name(tool) for tool in figures}
@@ -75,12 +83,15 @@ class UsageBook:
         return len(self._known) < 2 * MOST_NAMES and db.execute(query, (self._server, tool)).fetchone() is not None
 
 
-def _figures(done: Iterable[Call]) -> dict[str, list[Any]]:
-    """tool → calls, errors, refused, tokens, cost, last UTC, last outcome. A further round, and what a task brings,
-    is no further call."""
+def _figures(calls: Iterable[tuple[Call, bool]]) -> tuple[dict[str, list[Any]], list[tuple[Call, tuple[int, int]]]]:
+    """tool → calls, errors, refused, tokens, cost, last UTC, last outcome; and of calls that may be answered late
+    what they have now. A further round, and what a task brings, is no further call."""
     tools: dict[str, list[Any]] = {}
-    for call in done:
-        method, outcome = call.method, call.outcome
+    open_ended = []
+    for call, done in calls:
+        method, outcome, before = call.method, call.outcome, call.figured
+        if not done and before is None:
+            continue
         if method != CALL and call.tool != "@sampling" and not call.counted:
             continue
         again = is_retry(call)
@@ -93,16 +104,23 @@ def _figures(done: Iterable[Call]) -> dict[str, list[Any]]:
         if outcome == _REFUSED:
             figures[2] += 1
         else:
+            tokens, cost = call.tokens_in + call.tokens_out, call.cost
+            if outcome in _UNANSWERED:
+                open_ended.append((call, (tokens, cost)))
+            if before is not None:
+                figures[3] += tokens - before[0]
+                figures[4] += cost - before[1]
+                continue
             if not again:
                 figures[0] += 1
             if not brought and outcome in _FAILED:
                 figures[1] += 1
-            figures[3] += call.tokens_in + call.tokens_out
-            figures[4] += call.cost
+            figures[3] += tokens
+            figures[4] += cost
         if not brought:
             figures[5] = call.started_utc
             figures[6] = str(outcome)
-    return tools
+    return tools, open_ended
 
 
 def fold_excess(db: sqlite3.Connection, most: int) -> int:
