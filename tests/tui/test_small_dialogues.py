@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -11,6 +12,7 @@ from mcpwatch.store.scans import ScannerStatus
 from mcpwatch.tui.app import McpWatchApp
 from mcpwatch.tui.gateway_worker import GatewayWorker
 from mcpwatch.tui.workers import ModelScanner
+from tui import wired
 from tui.fakes import FakeSource, busy_source
 from tui.gateways import FakeCalls, Time, found_up
 from tui.screens_io import press, running, settle, text_of, until
@@ -115,8 +117,12 @@ async def test_a_dialogue_follows_the_terminal() -> None:
 
 
 @sized
-async def test_the_clients_keys_give_way_one_by_one(size: tuple[int, int]) -> None:
-    async with running(FakeSource(), size=size) as (app, pilot):
+async def test_the_clients_keys_give_way_one_by_one(
+    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCPWATCH_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("MCPWATCH_CONFIG", str(tmp_path / "config.toml"))
+    async with running(FakeSource(), size=size, wiring=wired.wiring(wired.machine(tmp_path))) as (app, pilot):
         await press(pilot, "w")
         edge = text_of(app).split("\n")[-1]
         assert "space select · enter wrap · u unwrap" in edge

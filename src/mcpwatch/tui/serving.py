@@ -16,7 +16,9 @@ class Serving(Reviewing):
         self._tell_screens("gateway_changed")
 
     def action_gateway(self) -> None:
-        if self.gateway is None:
+        if self.demo:
+            self.say("This is the demo, and it runs no gateway. Without it, H shows yours.")
+        elif self.gateway is None:
             self.say("This screen has nothing to do with a gateway.")
         elif not isinstance(self.screen, GatewayScreen):
             self.push_screen(GatewayScreen(self.gateway))

@@ -24,6 +24,10 @@ from mcpwatch.tui.wiring import Wiring
 from mcpwatch.tui.workers import HostedWorker, ModelScanner
 
 NO_WIRING = "This screen leaves the clients' files alone: `mcpwatch clients` lists them."
+NO_WIRING_DEMO = (
+    "This is the demo, and it leaves your clients' files alone. Without it, w lists their servers and wraps them;"
+    " so do `mcpwatch clients` and `mcpwatch wrap`."
+)
 
 
 class Shell(App[int], inherit_bindings=False):
@@ -58,7 +62,7 @@ class Shell(App[int], inherit_bindings=False):
         self.price_per_1k = price_per_1k
         self.workers_hosted = tuple(workers)
         self.model = Model(ascii=ascii)
-        self.wiring = wiring or Wiring(None, problem=NO_WIRING)
+        self.wiring = wiring or Wiring(None, problem=NO_WIRING_DEMO if demo else NO_WIRING)
         self.wiring.ascii = ascii
         self.paused = False
         self.demo = demo  # everything goes away with the screen

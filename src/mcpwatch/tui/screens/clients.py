@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mcpwatch.tui.app import McpWatchApp
 
 HINT = "space select · enter wrap · u unwrap · a all · r look again · esc close"
+_ON_FILES = {"mark", "mark_all", "again", "wrap", "unwrap"}  # actions
 READING: Line = [("reading…", "dim")]
 SETTLE_S = 0.1  # a cursor that runs through the list plans nothing on its way
 
@@ -43,7 +44,7 @@ class ClientsScreen(ModalScreen[None]):
         self._wiring = wiring
         self._at = at
         self.rows = ClientList(wiring, id="clients")
-        self.preview = Pager("Preview", HINT, id="preview")
+        self.preview = Pager("Preview", HINT if wiring.watch is not None else "esc close", id="preview")
         self._show_done = bool(wiring.done)
         self._busy = False
 
@@ -153,6 +154,10 @@ class ClientsScreen(ModalScreen[None]):
         self.action_mark()
 
     # --- keys ---
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where nothing can be looked at, nothing is offered."""
+        return self._wiring.watch is not None or action not in _ON_FILES
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -150,6 +150,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         model = self.host.model
         self.calls.rate = model.rate(self.host.now())
         self.calls.paused = self.tools.paused = self.host.paused
+        self._fill_frozen()
         wanted = (model.tools_version, model.calls_version, self._scope, self.terms, self.tools.sort, self._frozen)
         if not everything and wanted == self._shown:
             # Nothing came: only ages and counters move.
@@ -184,6 +185,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._arrived = model.arrived
         self.calls.unseen = 0
         self.redraw(everything=True)
+
+    def _fill_frozen(self) -> None:
+        """A list that was empty when it was paused would say that nothing is there: the first that comes is kept."""
+        if self._frozen is None or all(self._frozen):
+            return
+        model, (tools, calls) = self.host.model, self._frozen
+        if not calls:
+            self._arrived = model.arrived
+        self._frozen = (tools or list(model.tools()), calls or model.calls())
 
     def follow(self) -> None:
         self.calls.following = not self.calls.following
