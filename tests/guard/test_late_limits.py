@@ -61,6 +61,18 @@ def test_further_rounds_are_no_further_calls(path: Path, ledger: Ledger) -> None
     assert [(tool.name, tool.calls) for tool in ledger.tools()] == [("search", 1)]
 
 
+def test_a_call_whose_answer_broke_the_rules_is_among_them(path: Path, ledger: Ledger) -> None:
+    """Failed once: a server could have its calls vanish from every limit set later."""
+    with Relay(path) as relay:
+        for outcome in ("violation", "ok", "error"):
+            call, refused = relay.ask()
+            assert refused is None
+            relay.answer(call, outcome=outcome)
+    limit = calls(9, 60, "github/*")
+    lock.set_limits(ledger, [limit], None, by="test")
+    assert used(ledger, limit) == 3
+
+
 def test_a_scope_may_hold_the_word_for_a_further_round(path: Path, ledger: Ledger, own_configuration: Path) -> None:
     """Failed once: a call marked "would-lock:…@github/retry_*" was taken for one, and lost its own price."""
     own_configuration.write_text('[[prices]]\npattern = "github/*"\nper_call = 2.0\n')

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,38 @@ def test_a_server_without_sessions_gets_the_answer_to_its_question(running, ledg
     wait_until(lambda: sorted(row.outcome for row in asked_by_server(ledger)) == ends, "the end of each question")
 
 
+def test_so_it_does_of_a_question_on_its_own_stream(running, ledger):
+    client = HttpClient(running.url())
+    assert "Mcp-Session-Id" not in client.initialize("wordless").headers
+    stream = client.request("GET", X_Unknown="asks")
+    frames = stream.frames()
+    asked = next(frames)
+    assert client.post({"jsonrpc": "2.0", "id": asked["id"], "result": {"roots": []}}).status == 202
+    assert next(frames)["method"] == "notifications/progress"
+    wait_until(lambda: [row.outcome for row in asked_by_server(ledger)] == ["ok"], "the record")
+    assert client.call("plain").json()["result"], "the client's seat outlives its stream"
+    assert [bool(row.ended_utc) for row in ledger.sessions()] == [False]
+
+
+def test_a14_of_a_server_that_is_configured_otherwise_meanwhile(rogue, running, ledger):
+    """Failed once: its calls under way were nobody's any more, and no lock ended them."""
+    client = connected(running)
+    replies: list[Any] = []
+    waiting = threading.Thread(target=lambda: replies.append(client.call("silent").json()))
+    waiting.start()
+    wait_until(lambda: any("silent" in x["body"] for x in seen(rogue)["seen"]), "the call at the server")
+    config = Path(running.env["MCPWATCH_CONFIG"])
+    config.write_text(config.read_text().replace('/mcp"', '/mcp?other=1"', 1))
+    other = HttpClient(running.url())
+    wait_until(
+        lambda: other.call("plain").status == 200 and any("other=1" in x["target"] for x in seen(rogue)["seen"]),
+        "the new address",
+    )
+    lock.lock(ledger, by="test")
+    waiting.join(15)
+    assert [code_of(reply["result"]) for reply in replies] == ["panic"]
+
+
 def test_what_we_say_ourselves_is_acceptable_after_a_get_too(rogue, running, ledger):
     """Failed once: it had the GET's own Accept, and servers made with the SDK answered 406."""
     client = connected(running)
@@ -208,6 +241,21 @@ def test_requests_of_one_session_stay_together_when_the_gateway_was_restarted(ro
     assert len(ledger.sessions()) == 1
     lock.lock(ledger, by="test")
     waiting.join(15)
+
+
+def test_an_empty_word_is_no_session(rogue, running, ledger):
+    """Failed once: the end of anybody's stream ended the requests that came with one."""
+    replies: list[Any] = []
+    client = HttpClient(running.url())
+    waiting = threading.Thread(target=lambda: replies.append(client.call("silent", Mcp_Session_Id="").json()))
+    waiting.start()
+    wait_until(lambda: any("silent" in x["body"] for x in seen(rogue)["seen"]), "the call at the server")
+    stream = HttpClient(running.url()).request("GET")
+    stream.leave()
+    wait_until(lambda: "get" in seen(rogue)["left"], "the end of the stream")
+    lock.lock(ledger, by="test")
+    waiting.join(15)
+    assert [code_of(reply["result"]) for reply in replies] == ["panic"]
 
 
 @pytest.mark.parametrize(

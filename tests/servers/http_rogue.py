@@ -97,14 +97,19 @@ async def call(request: web.Request, name: str, id: Any, body: bytes) -> web.Str
             await response.write(event(json.dumps(asked).encode()))
             await forever("sampling")
         case "asks":
-            asked = {"jsonrpc": "2.0", "id": secrets.token_hex(4), "method": "roots/list"}
-            waiting = answered[asked["id"]] = asyncio.Event()
-            await response.write(event(json.dumps(asked).encode()))
-            await waiting.wait()
+            await ask(response)
             await response.write(event(answer(id, "asked")))
         case _:
             await response.write(event(answer(id)))
     return response
+
+
+async def ask(response: web.StreamResponse) -> None:
+    """Ask the client something, and wait for its answer."""
+    asked = {"jsonrpc": "2.0", "id": secrets.token_hex(4), "method": "roots/list"}
+    waiting = answered[asked["id"]] = asyncio.Event()
+    await response.write(event(json.dumps(asked).encode()))
+    await waiting.wait()
 
 
 async def forever(name: str) -> None:
@@ -118,7 +123,7 @@ async def post(request: web.Request) -> web.StreamResponse:
     body = await request.read()
     note(request, body)
     word = request.headers.get("Mcp-Session-Id")
-    if word is not None and word not in sessions:
+    if word and word not in sessions:
         return web.json_response({"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "gone"}}, status=404)
     frame = json.loads(body)
     if isinstance(frame, list):
@@ -136,8 +141,10 @@ async def post(request: web.Request) -> web.StreamResponse:
             "capabilities": {},
             "serverInfo": {"name": "rogue", "version": "1"},
         }
+        client = frame["params"].get("clientInfo", {}).get("name")
+        named = {"Mcp-Session-Id": word} if client != "wordless" else {}
         return web.json_response(
-            {"jsonrpc": "2.0", "id": id, "result": result}, headers={"Mcp-Session-Id": word, "Set-Cookie": "a=b"}
+            {"jsonrpc": "2.0", "id": id, "result": result}, headers={**named, "Set-Cookie": "a=b"}
         )
     if frame["method"] == "tools/list":
         tools = [
@@ -177,6 +184,10 @@ async def get(request: web.Request) -> web.StreamResponse:
     if request.headers.get("Last-Event-ID") == "7":
         await response.write(event(progress(2), "8") + event(answer(5, "resumed"), "9"))
         await response.write(event(answer(5, "resumed"), "9") + event(answer(5, "forged"), "10"))
+        return response
+    if request.headers.get("X-Unknown") == "asks":
+        await ask(response)
+        await response.write(event(progress(1)))
         return response
     await response.write(b": hello\n\n")  # of a stream that nothing comes on, resumed or not
     await forever("get")

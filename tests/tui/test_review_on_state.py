@@ -191,7 +191,7 @@ async def test_b12_with_a_key_the_question_is_put_and_a_refusal_is_kept(
         async with on_state(state, workers=scanner_of(state)) as (app, pilot):
             await until(pilot, lambda: app.scanner.destination, seconds=30)
             if asked:
-                await until(pilot, lambda: type(app.screen).__name__ == "OptInScreen")
+                await until(pilot, lambda: type(app.screen).__name__ == "OptInScreen" and app.focused is not None)
                 assert "not-a-real-key" not in text_of(app)
                 await press(pilot, "tab", "enter")
                 await until(pilot, lambda: app.model.scan.consent == "declined")

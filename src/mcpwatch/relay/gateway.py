@@ -51,6 +51,7 @@ class Gateway:
         self._settings = settings
         self._load_judge = load_judge
         self._servers: dict[str, HttpServer] = {}
+        self._gone: list[HttpServer] = []  # no longer configured so, with requests that may be under way
         self._defined: dict[str, configuration.HttpServer] = {}
         self._problems: dict[str, str] = {}
         self._config_read: tuple[int, ...] | None = None  # which file was
@@ -100,7 +101,8 @@ class Gateway:
             finally:
                 listener.close()
                 await server.shutdown(2.0)
-                await asyncio.gather(*(asyncio.to_thread(one.close) for one in self._servers.values()))
+                left = [*self._servers.values(), *self._gone]
+                await asyncio.gather(*(asyncio.to_thread(one.close) for one in left))
                 await asyncio.to_thread(self._release)
         finally:
             await self._http.close()
@@ -167,7 +169,8 @@ class Gateway:
         for name in [name for name, defined in self._defined.items() if found.servers.get(name) != defined]:
             del self._defined[name]
             if (gone := self._servers.pop(name, None)) is not None:
-                self._worker.submit(gone.close)
+                gone.retire()
+                self._gone = [one for one in (*self._gone, gone) if not one.closed]
         for name, defined in found.servers.items():
             try:
                 headers = expanded(defined.headers)

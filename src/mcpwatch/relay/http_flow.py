@@ -48,13 +48,17 @@ async def handle(server: HttpServer, request: web.BaseRequest, rest: str, kept: 
     """Answer a request for this server; `rest` is its path after the server's name, `kept` are headers that were for
     us."""
     flow = Flow(server, request, kept)
-    if request.method == "POST":
-        if rest.startswith("messages/"):
-            return await flow.post_to_endpoint(rest.removeprefix("messages/"))
-        return await flow.post()
-    if request.method == "GET":
-        return await flow.get()
-    return await flow.other()
+    server.begin()
+    try:
+        if request.method == "POST":
+            if rest.startswith("messages/"):
+                return await flow.post_to_endpoint(rest.removeprefix("messages/"))
+            return await flow.post()
+        if request.method == "GET":
+            return await flow.get()
+        return await flow.other()
+    finally:
+        server.finish()
 
 
 class Flow:
@@ -74,7 +78,7 @@ class Flow:
         if request.method == "POST":
             check_request(request.headers)
             self._headers[TYPE] = JSON
-        self._word = request.headers.get(SESSION)
+        self._word = request.headers.get(SESSION) or None
         self._upstream: aiohttp.ClientResponse | None = None
         self._opened = False  # the server has said hello and given no word for a session
         self._lost = "the client closed the stream"  # why open questions will stay without an answer
@@ -228,7 +232,7 @@ class Flow:
         server = self._server
         try:
             upstream = self._upstream = await ask(server.http, "GET", self._url, self._headers)
-            session = server.known(self._word) or server.new_session()
+            session = server.session_of_stream(self._request)
             self._keep(session, upstream)
             if not _is_stream(upstream):
                 data = await self._read(upstream)

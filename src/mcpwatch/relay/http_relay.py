@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any, Final
@@ -84,6 +85,9 @@ class HttpServer:
         self._strangers = Strangers(self._seat)
         self._tasks: set[asyncio.Task[None]] = set()
         self._locking = False
+        self._under_way = 0  # requests
+        self._retired = False
+        self._closing = threading.Lock()
         self.gate = Gate(
             server=name,
             transport="http",
@@ -101,7 +105,7 @@ class HttpServer:
 
     def session_of(self, request: web.BaseRequest, body: bytes) -> HttpSession:
         """The session a POST belongs to."""
-        word = request.headers.get(SESSION)
+        word = request.headers.get(SESSION) or None
         if word is not None and (session := self.sessions.get(word)) is not None:
             session.used = self._loop.time()
             return session
@@ -120,9 +124,12 @@ class HttpServer:
             return self.new_session()
         return self._strangers.session(_agent(request), Identity("", "", header[:40]))
 
-    def known(self, word: str | None) -> HttpSession | None:
-        """The session under this word, if there is one."""
-        return self.sessions.get(word or "") or self._arriving.get(word or "")
+    def session_of_stream(self, request: web.BaseRequest) -> HttpSession:
+        """The session a GET belongs to."""
+        word = request.headers.get(SESSION)
+        if word:
+            return self.sessions.get(word) or self._arriving.get(word) or self.new_session()
+        return self._strangers.greeted(_agent(request)) or self.new_session()
 
     def introduce(self, request: web.BaseRequest, session: HttpSession) -> None:
         """The server keeps no sessions: what comes from this program is of the client that said hello."""
@@ -160,7 +167,8 @@ class HttpServer:
         """A session without a word of the server's is over."""
         for word in [word for word, (of, _) in self.endpoints.items() if of is session]:
             del self.endpoints[word]
-        session.end()
+        if not session.fleeting:
+            session.end()
         self._open.discard(session)
         self._live.discard(session)
 
@@ -322,8 +330,31 @@ class HttpServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def begin(self) -> None:
+        """A request is under way."""
+        self._under_way += 1
+
+    def finish(self) -> None:
+        """It has its end."""
+        self._under_way -= 1
+        if self._retired and not self._under_way:
+            self._worker.submit(self.close)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has closed, or is about to."""
+        return self._closing.locked()
+
+    def retire(self) -> None:
+        """No further requests come: it closes when those under way have their end, which a lock can still bring."""
+        self._retired = True
+        self.begin()
+        self.finish()
+
     def close(self) -> None:
-        """Write what is left. Blocks while the state file is written."""
+        """Write what is left, once. Blocks while the state file is written."""
+        if not self._closing.acquire(blocking=False):
+            return
         for word in list(self.sessions):
             self.drop(word)
         self._strangers.close()

@@ -324,6 +324,10 @@ class Strangers:
         of = session.session
         self._known[key] = session.seat, of.identity, of.waiting, of.asked_by_server
 
+    def greeted(self, key: bytes) -> HttpSession | None:
+        """A session for a stream of the client that opened a session under this key, if one did."""
+        return self._session(key) if key in self._known and self._known[key][1].client_name else None
+
     def waiting(self) -> list[HttpSession]:
         """A session for each client with operations between two rounds, for a lock to end them."""
         return [self._session(key) for key, (_, _, waiting, _) in self._known.items() if waiting]

@@ -54,7 +54,7 @@ def _recorded(db: sqlite3.Connection, scope: str, window_s: int, utc: int) -> li
     )
     return db.execute(
         "SELECT max(started_utc), sum(flags NOT LIKE 'retry%'), sum(tokens_in + tokens_out), sum(cost) FROM calls"
-        " WHERE protected = 1 AND started_utc > ? AND outcome NOT IN ('refused', 'violation')"
+        " WHERE protected = 1 AND started_utc > ? AND outcome <> 'refused'"
         f" AND in_scope(server, tool) GROUP BY CASE{parts} ELSE started_utc / {_FINEST} END ORDER BY 1",
         (utc - window_s * charges.SECOND_NS,),
     ).fetchall()

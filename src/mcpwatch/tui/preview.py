@@ -59,8 +59,10 @@ _REFUSED = {
 
 
 def charged(row: CallRow) -> int | None:
-    """Micro-dollars a call cost; None for one that never took place."""
-    return None if row.outcome in (Outcome.REFUSED, Outcome.VIOLATION) else row.cost
+    """Micro-dollars a call cost, also one whose answer broke the rules; None for what never took place."""
+    if row.outcome == Outcome.REFUSED or (row.outcome == Outcome.VIOLATION and not row.tool):
+        return None
+    return row.cost
 
 
 def why_refused(row: CallRow) -> str:
