@@ -48,10 +48,10 @@ def test_a_stream_of_notifications_is_open_and_not_pending() -> None:
 
 def test_what_never_took_place_has_no_cost() -> None:
     model = Model()
-    model.take_calls(
-        [call_row(n, outcome=outcome) for n, outcome in enumerate(("ok", "error", "refused", "violation"))]
-    )
-    assert [line.cost for line in reversed(model.calls())] == [3600, 3600, 0, 0]
+    rows = [call_row(n, outcome=outcome) for n, outcome in enumerate(("ok", "error", "refused", "violation"))]
+    model.take_calls([*rows, call_row(4, outcome="violation", method="(violation)", tool="")])
+    costs = [line.cost for line in reversed(model.calls())]
+    assert costs == [3600, 3600, 0, 3600, 0], "a call whose answer broke the rules went out, and was charged"
 
 
 def test_history_is_bounded() -> None:
