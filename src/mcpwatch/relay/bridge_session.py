@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from mcpwatch.guard.refusal import Refusal
 from mcpwatch.protocol.events import Question
-from mcpwatch.relay.http_session import HttpSession, Looked
-
-LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
+from mcpwatch.relay.http_session import LARGE, HttpSession, Looked, to_its_end
 
 
 class Sight(NamedTuple):
@@ -38,9 +35,15 @@ class Conversation(HttpSession):
             self._over.append(question)
 
     async def look(self, way: Callable[[bytes], bytes | None], data: bytes) -> Sight:
-        """`way(data)`, with what it said on the side."""
+        """`way(data)`, with what it said on the side. Of a frame that nobody waits for any more nothing stays."""
         async with self.turn:
-            line = await self._in_thread(way, data) if self._waits() or len(data) > LARGE else way(data)
+            slow = self._waits() or len(data) > LARGE
+            try:
+                line = await to_its_end(self._worker, way, data) if slow else way(data)
+            except asyncio.CancelledError:
+                self._over = []
+                self.take(None)
+                raise
             over, self._over = self._over, []
             return Sight(self.take(line), over)
 
@@ -55,16 +58,3 @@ class Conversation(HttpSession):
         async with self.turn:
             self.on_visible(kinds)
             return self.take(None)
-
-    async def _in_thread(self, way: Callable[[bytes], bytes | None], data: bytes) -> bytes | None:
-        """Never left while the thread is at it; of a frame that nobody waits for any more nothing stays."""
-        work = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._worker, way, data))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            while not work.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.shield(work)
-            self._over = []
-            self.take(None)
-            raise

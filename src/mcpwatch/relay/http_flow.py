@@ -11,11 +11,10 @@ from typing import Final
 
 import aiohttp
 from aiohttp import web
-from multidict import CIMultiDict
 
 from mcpwatch.protocol import replies
 from mcpwatch.protocol.events import Question
-from mcpwatch.protocol.message import INVALID_REQUEST, Malformed, Parser
+from mcpwatch.protocol.message import INVALID_REQUEST
 from mcpwatch.protocol.methods import LISTS
 from mcpwatch.relay.http_body import read_body
 from mcpwatch.relay.http_events import TooLarge, message_event
@@ -29,10 +28,11 @@ from mcpwatch.relay.http_headers import (
     to_client,
     to_server,
 )
+from mcpwatch.relay.http_made import as_json, failure, is_result, ours, several, unasked
 from mcpwatch.relay.http_pump import Pump
 from mcpwatch.relay.http_relay import HttpServer
-from mcpwatch.relay.http_session import HttpSession, Looked, Stream, answers
-from mcpwatch.relay.http_types import EVENTS, JSON, TYPE, Foreign, check_request, judged_as, media_type, unjudged
+from mcpwatch.relay.http_session import HttpSession, Stream, answers
+from mcpwatch.relay.http_types import EVENTS, JSON, TYPE, Foreign, check_request, judged_as, media_type
 from mcpwatch.relay.http_upstream import Unreachable, ask, not_again, with_query
 from mcpwatch.relay.http_whole import whole
 from mcpwatch.store.records import Outcome
@@ -41,7 +41,6 @@ UNREACHABLE: Final = -32012
 """JSON-RPC code of a request that got no answer from the server."""
 
 _BODILESS: Final = frozenset({"DELETE", "OPTIONS", "HEAD"})
-_JSON: Final = CIMultiDict({TYPE: JSON})
 
 
 async def handle(server: HttpServer, request: web.BaseRequest, rest: str, kept: frozenset[str]) -> web.StreamResponse:
@@ -107,7 +106,7 @@ class Flow:
             self._compare(session, looked.asked[0], body)
         line, asked, ended = session.left(looked)
         if line is None or (looked.asked and not asked):
-            return _ours(looked, ended)
+            return ours(looked, ended)
         if not session.modern:
             session.reached(self._url, self._headers)
         stream = Stream(asked)
@@ -138,11 +137,11 @@ class Flow:
             data = await self._read(upstream)
         except Unreachable as error:
             self._outcome, self._lost = Outcome.ERROR, str(error)
-            return _failed(stream, UNREACHABLE, f"mcpwatch: {error}")
+            return failure(stream, UNREACHABLE, f"mcpwatch: {error}")
         except (TooLarge, Foreign) as error:
             self._outcome, self._lost = Outcome.VIOLATION, str(error)
             session.seat.violation(str(error), b"", from_server=True)
-            return _failed(stream, replies.DROPPED, f"mcpwatch dropped the answer: {error}")
+            return failure(stream, replies.DROPPED, f"mcpwatch dropped the answer: {error}")
         return await self._body(session, stream, upstream, data)
 
     async def _body(
@@ -154,12 +153,12 @@ class Flow:
         asked = stream.questions
         if not asked or not data.strip():
             if stream.verdict and status < 300:
-                return _json(_several(stream.verdict), 200)
-            return _unasked(upstream, data)
-        if status >= 400 and not _is_result(data):
+                return as_json(several(stream.verdict), 200)
+            return unasked(upstream, data)
+        if status >= 400 and not is_result(data):
             if answers(data, asked):
                 await self._server.look(session, session.from_server, data)
-            return _unasked(upstream, data)
+            return unasked(upstream, data)
         slow = any(question.method in LISTS for question in asked)
         looked = await self._server.look(session, session.from_server, data, slow=slow)
         said = [*stream.verdict, *await self._server.route(session, looked.said, stream)]
@@ -168,16 +167,16 @@ class Flow:
             headers = judged_as(JSON, upstream.headers, to_client(upstream.headers))
             return whole(self._request, status, headers, looked.line)
         if looked.line is not None:
-            return _json(_several([*said, looked.line]), status)
+            return as_json(several([*said, looked.line]), status)
         if said:
-            return _json(_several(said), 200)
+            return as_json(several(said), 200)
         self._outcome, self._lost = Outcome.VIOLATION, "the server's answer could not be passed on"
-        return _failed(stream, replies.DROPPED, f"mcpwatch: {self._lost}")
+        return failure(stream, replies.DROPPED, f"mcpwatch: {self._lost}")
 
     async def _cut(self, stream: Stream) -> web.StreamResponse:
         """A lock has answered in place of the server."""
         if stream.response is None:
-            return _json(_several(stream.verdict), 200)
+            return as_json(several(stream.verdict), 200)
         await stream.response.write(b"".join(map(message_event, stream.verdict)))
         await stream.response.write_eof()
         return stream.response
@@ -239,11 +238,11 @@ class Flow:
                 if upstream.status < 300 and data.strip():
                     said = upstream.headers.get(TYPE, "")
                     raise Foreign(f"an answer to GET that is no event stream but {said[:80]!r}")
-                return _unasked(upstream, data)
+                return unasked(upstream, data)
         except Foreign as error:
             return self._no_stream(session, str(error))
         except (Unreachable, TooLarge) as error:
-            return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
+            return as_json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
         stream = Stream([], lasting=True, resumes=LAST_EVENT in self._request.headers)
         if not stream.resumes or session.listening is None:
             session.listening = stream
@@ -268,7 +267,7 @@ class Flow:
             self._upstream.close()
         if self._word is None:
             self._server.forget(session)
-        return _json(replies.error(b"null", replies.DROPPED, f"mcpwatch dropped the answer: {why}"), 502)
+        return as_json(replies.error(b"null", replies.DROPPED, f"mcpwatch dropped the answer: {why}"), 502)
 
     async def post_to_endpoint(self, word: str) -> web.StreamResponse:
         """A frame of the client of an HTTP+SSE stream; its answer comes on that stream."""
@@ -276,7 +275,7 @@ class Flow:
         body = await read_body(self._request, server.limit)
         session, url = server.endpoints.get(word, (None, None))
         if session is None or url is None or session.listening is None:
-            return _json(replies.error(b"null", INVALID_REQUEST, "mcpwatch: this stream has ended"), 404)
+            return as_json(replies.error(b"null", INVALID_REQUEST, "mcpwatch: this stream has ended"), 404)
         url = with_query(url, self._request.rel_url.raw_query_string)
         stream = session.listening
         session.headers = self._headers
@@ -297,11 +296,11 @@ class Flow:
         except (Unreachable, TooLarge) as error:
             for question in asked:
                 session.fail(question, Outcome.ERROR, str(error))
-            return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
+            return as_json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
         if upstream.status >= 300:
             for question in asked:
                 session.fail(question, Outcome.ERROR, f"HTTP status {upstream.status}", self._code())
-        return _unasked(upstream, data)
+        return unasked(upstream, data)
 
     async def other(self) -> web.StreamResponse:
         """DELETE ends a session; OPTIONS means nothing to us. Neither carries a body, which nobody would judge; no
@@ -309,16 +308,16 @@ class Flow:
         server = self._server
         if self._request.method not in _BODILESS:
             refused = replies.error(b"null", INVALID_REQUEST, "mcpwatch: MCP is POST, GET and DELETE")
-            return _json(refused, 405)
+            return as_json(refused, 405)
         try:
             upstream = self._upstream = await ask(server.http, self._request.method, self._url, self._headers, None)
             data = await self._read(upstream)
         except (Unreachable, TooLarge) as error:
-            return _json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
+            return as_json(replies.error(b"null", UNREACHABLE, f"mcpwatch: {error}"), 502)
         over = upstream.status < 300 if self._request.method == "DELETE" else False
         if self._word is not None and (over or upstream.status == 404):
             server.drop(self._word)
-        return _unasked(upstream, data)
+        return unasked(upstream, data)
 
     # -- small parts -------------------------------------------------------------------------------------
 
@@ -358,50 +357,3 @@ class Flow:
 def _is_stream(upstream: aiohttp.ClientResponse) -> bool:
     """Whether this is to pass event by event. Raises `Foreign` where nobody could judge what is to pass."""
     return upstream.status < 300 and media_type(upstream.headers) == EVENTS
-
-
-def _unasked(upstream: aiohttp.ClientResponse, data: bytes) -> web.Response:
-    """An answer that is not judged: the text of an error, and of any other the head alone."""
-    headers = to_client(upstream.headers)
-    if upstream.status < 300 or not data.strip() or _is_result(data):
-        headers.popall(TYPE, None)
-        return web.Response(status=upstream.status, headers=headers)
-    return web.Response(body=data, status=upstream.status, headers=unjudged(headers))
-
-
-def _is_result(data: bytes) -> bool:
-    """Whether a body could be taken for the result of a question, or is more than one frame."""
-    if data.lstrip()[:1] == b"[":
-        return True
-    try:
-        m = Parser().message(data)
-    except Malformed as bad:
-        return bad.json
-    return bool(len(m.result)) or m.method is not None
-
-
-def _failed(stream: Stream, code: int, text: str) -> web.Response:
-    """The answer to every question that the server has not answered."""
-    ids = [question.id for question in stream.questions] or ([] if stream.verdict else [b"null"])
-    return _json(_several([*stream.verdict, *(replies.error(id, code, text) for id in ids)]), 502)
-
-
-def _ours(looked: Looked, ended: list[bytes]) -> web.Response:
-    """The answer to what did not go on: a refusal is an answer, an error a bad request."""
-    frames = [*(frame for _, frame in looked.said), *ended]
-    if not frames:
-        return web.Response(status=202)
-    refused = any(question is not None for question, _ in looked.said) or not looked.said
-    return _json(_several(frames), 200 if refused else 400)
-
-
-def _several(frames: list[bytes]) -> bytes:
-    """One body of these frames, of which some may be batches."""
-    if len(frames) == 1:
-        return frames[0]
-    stripped = [frame.strip() for frame in frames]
-    return b"[" + b",".join(frame[1:-1] if frame[:1] == b"[" else frame for frame in stripped) + b"]"
-
-
-def _json(body: bytes, status: int) -> web.Response:
-    return web.Response(body=body.strip(), status=status, headers=_JSON)

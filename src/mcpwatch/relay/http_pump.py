@@ -95,9 +95,9 @@ class Pump:
 
     def _unanswered(self) -> list[Question]:
         """The open questions whose answers were to come on this stream."""
-        session, stream = self._session, self._stream
-        waiting = [q for q in session.session.open() if session.streams.get(q.key) is stream and not q.from_server]
-        return waiting if stream.lasting else [*filter(session.is_open, stream.questions)]
+        streams = self._session.streams
+        asked = self._session.session.asked_by_client.values()
+        return [question for question in asked if streams.get(question.key) is self._stream]
 
     async def _write(self, out: bytes) -> web.StreamResponse:
         response = self._stream.response

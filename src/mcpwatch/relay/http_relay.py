@@ -26,7 +26,7 @@ from mcpwatch.guard.seat import Seat
 from mcpwatch.protocol.events import Identity
 from mcpwatch.relay.endings import MODERN
 from mcpwatch.relay.http_headers import LAST_EVENT, METHOD, NAME, SESSION, VERSION
-from mcpwatch.relay.http_session import HttpSession, Looked, Said, Strangers, Stream
+from mcpwatch.relay.http_session import LARGE, HttpSession, Looked, Said, Strangers, Stream, to_its_end
 from mcpwatch.relay.http_types import EVENTS, JSON, TYPE
 from mcpwatch.relay.http_upstream import Unreachable, ask, shown
 from mcpwatch.relay.oauth_tokens import Fresh
@@ -39,7 +39,6 @@ SESSIONS_MOST: Final = 10_000  # of 5 KiB each, and their ids
 WORD: Final = re.compile(r"[!-~]{0,4096}")
 """A session's id: visible ASCII (MCP 2025-03-26, Streamable HTTP), with room for a signed token."""
 
-LARGE: Final = 1 << 18  # bytes of a frame that is looked at in the worker thread
 TELL_S: Final = 10.0  # for a notification of ours to the server
 
 _ASKS: Final = b'"method"'
@@ -211,7 +210,7 @@ class HttpServer:
             return session.take(way(data))
         async with session.turn:
             try:
-                return session.take(await self._in_thread(way, data) if slow else way(data))
+                return session.take(await to_its_end(self._worker, way, data) if slow else way(data))
             except asyncio.CancelledError:
                 self._unheard(session)
                 raise
@@ -225,19 +224,6 @@ class HttpServer:
         said = [one for one in looked.said if one[0] is not None and one[0].key in session.streams]
         for stream, frame in self._placed(session, said, None)[1]:
             self._spawn(stream.say(frame))
-
-    async def _in_thread(self, way: Callable[[bytes], bytes | None], data: bytes) -> bytes | None:
-        """Never left while the thread is at it: one frame of a session at a time."""
-        work = asyncio.ensure_future(self._loop.run_in_executor(self._worker, way, data))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            while not work.done():
-                try:
-                    await asyncio.shield(work)
-                except asyncio.CancelledError:
-                    continue
-            raise
 
     # -- our own frames ----------------------------------------------------------------------------------
 

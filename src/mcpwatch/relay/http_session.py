@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -27,6 +28,8 @@ from mcpwatch.store.records import Outcome
 
 numbers: Final = itertools.count(1)
 """Of streams, in the order they were opened."""
+
+LARGE: Final = 1 << 18  # bytes of a frame that is looked at in a worker thread
 
 REPEATABLE: Final = 64
 """Answers and questions of resumable streams that may be repeated."""
@@ -347,6 +350,20 @@ class Strangers:
         session = self._session(key)
         del self._known[key]
         session.end()
+
+
+async def to_its_end(worker: Executor, way: Callable[[bytes], bytes | None], data: bytes) -> bytes | None:
+    """`way(data)` in the worker thread, never left while that is at it: one frame of a session at a time."""
+    work = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(worker, way, data))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                continue
+        raise
 
 
 def answers(data: bytes, asked: list[Question]) -> bool:
